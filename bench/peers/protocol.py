@@ -1,0 +1,92 @@
+"""The worker's half of the bench: JSON lines in, JSON lines out, one measured operation at a time.
+
+Standard library only, because each worker runs in the interpreter of the system it measures.
+A request is ``{"op": name, ...arguments}``; a reply is ``{"ok": result}`` or
+``{"error": traceback}``. Whatever the measured library prints to stdout goes to stderr instead,
+so that it cannot break the protocol. The driver's half is ``cogitate.bench.workers``.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Handler = Callable[..., dict[str, Any]]
+
+
+def serve(handlers: dict[str, Handler]) -> None:
+    """Answer requests until stdin closes or ``quit`` arrives."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        operation = request.pop("op")
+        if operation == "quit":
+            break
+        try:
+            if operation not in handlers:
+                raise KeyError(f"unknown operation {operation!r}; known: {sorted(handlers)}")
+            reply = {"ok": handlers[operation](**request)}
+        except Exception:  # the boundary of the process: the driver decides what a failure means
+            reply = {"error": traceback.format_exc()}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+class Timing:
+    """What ``measured`` fills in: wall seconds, CPU seconds, peak resident memory."""
+
+    def __init__(self) -> None:
+        self.result: dict[str, float] = {}
+
+
+@contextlib.contextmanager
+def measured(synchronize: Callable[[], None] | None = None) -> Iterator[Timing]:
+    """Wall time (monotonic), CPU time and peak memory of the block, over this process's tree."""
+    timing = Timing()
+    _reset_peak_memory()
+    if synchronize is not None:
+        synchronize()
+    cpu = time.process_time()
+    start = time.perf_counter()
+    yield timing
+    if synchronize is not None:
+        synchronize()
+    timing.result = {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def peak_memory_mb() -> float:
+    """Sum of the resident high-water marks of this process and its descendants, in MB."""
+    return sum(_status_kb(pid, "VmHWM") for pid in _tree(os.getpid())) * 1024 / 1e6
+
+
+def _reset_peak_memory() -> None:
+    for pid in _tree(os.getpid()):
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _tree(root: int) -> list[int]:
+    found = [root]
+    for pid in found:
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found.extend(int(child) for child in children.read_text().split())
+    return found
+
+
+def _status_kb(pid: int, key: str) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(key + ":"):
+                return int(line.split()[1])
+    return 0

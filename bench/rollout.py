@@ -1,0 +1,123 @@
+"""Rollouts per second with log-probabilities: ours against transformers and vLLM.
+
+The same prompts, temperature 1, top_p 1, exactly --new-tokens new tokens for every sample (the end
+token is ignored), in groups of --group-size samples per prompt as GRPO draws them. Every system
+runs its variants once and is measured with the fastest. transformers' fastest may be the one that
+returns no log-probabilities; then the row says so.
+
+    python bench/rollout.py --batches 1 32 128 --repeats 5 --json rollout.json
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import contestants
+from contestants import describe_machine, finish, load_options, ours_version
+
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+import workloads
+
+from cogitate.bench.contest import (
+    TOKENS_PER_SECOND,
+    Contestant,
+    alternate,
+    compare,
+    fastest,
+    report_to_stderr,
+)
+from cogitate.bench.rows import Row
+from cogitate.bench.workers import Worker
+
+VARIANTS = {"transformers": ("logprobs", "plain"), "vllm": ("logprobs0", "logprobs1")}
+NOTES = {
+    "plain": "the peer returned no log-probabilities here; with them it was slower",
+    "logprobs": "generate(output_logits=True), then log-softmax",
+    "continuous": "generate_batch (continuous batching) with log-probabilities",
+    "logprobs0": "with the sampled token's log-probability",
+    "logprobs1": "with the sampled and the most likely token's log-probability",
+}
+
+
+def measure(options: argparse.Namespace) -> list[Row]:
+    """A row for each batch and peer."""
+    if options.quick:
+        options.batches, options.new_tokens, options.repeats = [1, 8], 8, 1
+    if options.continuous:
+        VARIANTS["transformers"] = (*VARIANTS["transformers"], "continuous")
+    machine = describe_machine(options.device)
+    setup = load_options(options)
+    rows = []
+    with contestants.start("cogitate", options) as our_worker:
+        version = ours_version(our_worker.call("setup", **setup, kernels=options.kernels))
+        for name in options.peers:
+            report_to_stderr(f"rollouts against {name}: loading it")
+            with contestants.start(name, options) as worker:
+                peer_version = worker.call("setup", **setup)["version"]
+                for batch in options.batches:
+                    report_to_stderr(f"rollouts against {name}, batch {batch}")
+                    ours = _contestants("cogitate", version, our_worker, batch, options)
+                    peers = _contestants(name, peer_version, worker, batch, options)
+                    best = (fastest(ours), fastest(peers))
+                    runs = alternate(best, repeats=options.repeats)
+                    rows.append(
+                        compare(
+                            (best[0], runs[0]),
+                            (best[1], runs[1]),
+                            work=f"rollouts with log-probs, {options.new_tokens} new tokens"
+                            + _dtype(options.dtype),
+                            batch=batch,
+                            unit=TOKENS_PER_SECOND,
+                            machine=machine,
+                        )
+                    )
+    return rows
+
+
+def _dtype(dtype: str) -> str:
+    return "" if dtype == "float32" else f", {dtype}"
+
+
+def _contestants(
+    name: str, version: str, worker: Worker, batch: int, options: argparse.Namespace
+) -> list[Contestant]:
+    group_size = min(batch, options.group_size)
+    work = {
+        "prompts": [workloads.prompt(i) for i in range(batch // group_size)],
+        "group_size": group_size,
+        "new_tokens": options.new_tokens,
+    }
+    if name == "cogitate":
+        return [
+            Contestant(
+                name=name, version=version, worker=worker, operation="rollout", arguments=work
+            )
+        ]
+    return [
+        Contestant(
+            name="vllm-cpu" if (name, options.device) == ("vllm", "cpu") else name,
+            version=version,
+            worker=worker,
+            operation="rollout",
+            arguments={**work, "variant": variant},
+            note=NOTES[variant],
+        )
+        for variant in VARIANTS[name]
+    ]
+
+
+def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = contestants.parser(__doc__.splitlines()[0], peers=("transformers", "vllm"))
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 32, 128])
+    parser.add_argument("--new-tokens", type=int, default=workloads.NEW_TOKENS)
+    parser.add_argument("--group-size", type=int, default=8)
+    parser.add_argument(
+        "--continuous", action="store_true", help="transformers: try generate_batch as well"
+    )
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    chosen = options_of()
+    finish(measure(chosen), chosen)

@@ -1,0 +1,52 @@
+"""cogitate: reasoning by reinforcement learning, from DeepSeek-R1's method to a laptop.
+
+The public names below are imported on first use, so that ``import cogitate`` is instant and does
+not load torch.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cogitate.config import RunConfig, load_config
+    from cogitate.doctor import diagnose
+    from cogitate.errors import CogitateError
+    from cogitate.plan import plan_run
+    from cogitate.runner import run
+
+_LAZY = {
+    "CogitateError": "cogitate.errors",
+    "RunConfig": "cogitate.config",
+    "diagnose": "cogitate.doctor",
+    "load_config": "cogitate.config",
+    "plan_run": "cogitate.plan",
+    "run": "cogitate.runner",
+}
+
+__all__ = [
+    "CogitateError",
+    "RunConfig",
+    "__version__",
+    "diagnose",
+    "load_config",
+    "plan_run",
+    "run",
+]
+
+try:
+    __version__ = version("cogitate")
+except PackageNotFoundError:  # a source tree on the path, not installed
+    __version__ = "0.1.0.dev0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'cogitate' has no attribute {name!r}. Known: {__all__}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

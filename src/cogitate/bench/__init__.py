@@ -1,0 +1,1 @@
+"""Speed, measured: a quick probe of this machine, and the harness behind ``bench/``."""

@@ -1,0 +1,125 @@
+"""What all commands share: options, output as text or JSON, errors as one line, exit codes."""
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from cogitate.errors import CogitateError
+
+OK = 0
+USAGE = 2
+ENVIRONMENT = 3
+DATA = 4
+DIVERGED = 5
+INTERRUPTED = 130
+
+EXIT_CODES = (
+    "exit codes: 0 ok, 2 usage or configuration, 3 environment, 4 data, 5 training diverged, "
+    "130 interrupted (a run is saved first)"
+)
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and suggest the word that was meant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with the code for wrong usage."""
+        hint = self._suggestion(message)
+        self.exit(USAGE, f"{self.prog}: {message}{hint}\n(see {self.prog} --help)\n")
+
+    def _suggestion(self, message: str) -> str:
+        """The known word nearest to the first word in the message that is not known."""
+        if "invalid choice: " in message:
+            seen = message.split("invalid choice: ")[1].split("'")[1]
+            actions = (a for a in self._actions if a.choices)
+            return _did_you_mean(seen, [str(c) for a in actions for c in a.choices or ()])
+        if "unrecognized arguments: " in message:
+            seen = message.split("unrecognized arguments: ")[1].split()[0].split("=")[0]
+            return _did_you_mean(seen, [o for a in self._actions for o in a.option_strings])
+        return ""
+
+
+def _did_you_mean(seen: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(seen, list(known), n=1, cutoff=0.5)
+    return f'. Did you mean "{close[0]}"?' if close else ""
+
+
+def add_command(
+    commands: "argparse._SubParsersAction[Parser]",
+    name: str,
+    command: Command,
+    *,
+    help: str,
+    description: str = "",
+) -> Parser:
+    """A subcommand with the options that every command has.
+
+    The first paragraph of ``description`` follows ``help``, which always comes first.
+    """
+    text = f"{help}\n\n{description}" if description else help
+    parser = commands.add_parser(name, help=help, description=text)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def add_config(parser: Parser) -> None:
+    """CONFIG and ``--set``, as every command that reads a run's configuration has them."""
+    parser.add_argument("config", metavar="CONFIG", help="TOML file of one run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        help="change one setting, e.g. --set grpo.group_size=16 --set tasks.0.digits=3; repeatable",
+    )  # fmt: skip
+
+
+def show(args: argparse.Namespace, data: Any, text: str) -> None:
+    """Print the result of a command: ``data`` with ``--json``, else ``text``."""
+    if args.json:
+        from cogitate.display.json_lines import json_text
+
+        print(json_text(data, indent=2))
+    elif text:
+        from cogitate.display.safe_text import encodable
+
+        print(encodable(text, sys.stdout.encoding or "utf-8"))
+
+
+def warn(message: str) -> None:
+    """One line to the person, not into the output."""
+    from cogitate.display.safe_text import one_line
+
+    print(one_line(message), file=sys.stderr, flush=True)
+
+
+def exit_code(error: "CogitateError") -> int:
+    """The exit code that stands for a kind of error."""
+    from cogitate import errors
+
+    if isinstance(error, errors.ConfigError):
+        return USAGE
+    if isinstance(error, errors.DataError | errors.RewardError):
+        return DATA
+    return ENVIRONMENT
+
+
+def report_error(message: str, code: int, *, kind: str, as_json: bool) -> int:
+    """Tell a person on stderr, and a program on stdout as well; returns the exit code."""
+    from cogitate.display.safe_text import strip_controls
+
+    text = strip_controls(message).strip()
+    if as_json:
+        print(json.dumps({"error": {"kind": kind, "message": text, "exit_code": code}}))
+    print(f"cogitate: {text}", file=sys.stderr)
+    return code

@@ -1,0 +1,85 @@
+"""Compiles native.c once per machine and loads it; without a C compiler there is no kernel.
+
+The library is cached under the user's cache directory, named by a hash of the source, the
+compiler and the processor's flags, and written by rename so that two processes cannot collide.
+``COGITATE_KERNELS=torch`` turns it off.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("native.c")
+FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fopenmp", "-fPIC")
+
+
+def cache_directory() -> Path:
+    """Where compiled kernels live: $COGITATE_CACHE, else the XDG cache directory."""
+    root = os.environ.get("COGITATE_CACHE")
+    if root:
+        return Path(root) / "kernels"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "cogitate" / "kernels"
+
+
+def _processor_flags() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith("flags")), platform.processor())
+
+
+def _compiler() -> str | None:
+    return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
+
+
+def _compile(compiler: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        built = Path(folder) / target.name
+        command = [compiler, *FLAGS, "-shared", "-fvisibility=hidden", "-o", str(built)]
+        subprocess.run([*command, str(SOURCE), "-lm"], check=True, capture_output=True, timeout=120)
+        built.replace(target)
+
+
+@functools.cache
+def load() -> tuple[ctypes.CDLL | None, str]:
+    """The compiled library and a line that says where it is, or None and the reason why not.
+
+    torch must be imported first: it brings the OpenMP runtime whose threads the kernels share.
+    """
+    if os.environ.get("COGITATE_KERNELS") == "torch":
+        return None, "turned off by COGITATE_KERNELS=torch"
+    compiler = _compiler()
+    if compiler is None:
+        return None, "no C compiler found (install gcc or clang for faster rollouts)"
+    version = subprocess.run([compiler, "--version"], capture_output=True, timeout=30).stdout
+    digest = hashlib.blake2b(digest_size=12)
+    for part in (SOURCE.read_bytes(), version, _processor_flags().encode(), repr(FLAGS).encode()):
+        digest.update(part)
+    target = cache_directory() / f"native-{digest.hexdigest()}.so"
+    try:
+        if not target.exists():
+            _compile(compiler, target)
+        library = ctypes.CDLL(str(target))
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = getattr(error, "stderr", b"") or str(error).encode()
+        return None, f"{compiler} could not build native.c: {detail.decode(errors='replace')[:300]}"
+    library.cg_scratch_floats.restype = ctypes.c_long
+    return library, str(target)
+
+
+def status() -> dict[str, object]:
+    """Whether the native kernels are usable here, for ``cogitate doctor``."""
+    import torch  # noqa: F401  the kernels share torch's OpenMP runtime
+
+    library, detail = load()
+    lanes = int(library.cg_lanes()) if library is not None else 0
+    return {"available": library is not None, "detail": detail, "lanes": lanes}

@@ -1,0 +1,85 @@
+"""Paired comparison of two sets of held-out results on the same problems.
+
+Pairing removes the noise that both sides share (which problems were drawn), so a paired interval is
+usually much narrower than the two intervals side by side suggest.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cogitate.insight.resampling import mean_interval
+from cogitate.report.load import ALL, RolloutRow
+
+Scores = Mapping[str, float]
+"""``{problem id: fraction of its samples that are right}``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDifference:
+    """``b - a`` over the problems both have.
+
+    difference  mean over problems, in [-1, 1]; ci95 by bootstrap over problems
+    wins        problems where b is higher; losses where it is lower
+    mcnemar_p   exact two-sided p-value; None unless every score is 0 or 1
+    """
+
+    num_problems: int
+    a: float
+    b: float
+    difference: float
+    ci95: tuple[float, float]
+    wins: int
+    losses: int
+    mcnemar_p: float | None
+
+
+def problem_scores(rows: Sequence[RolloutRow], *, mode: str, task: str = ALL) -> dict[str, float]:
+    """The fraction of right samples of each problem; completions the verifier failed on are left
+    out, as in the held-out accuracy."""
+    totals: dict[str, list[bool]] = {}
+    for row in rows:
+        if row.mode == mode and row.correct is not None and task in (ALL, row.task):
+            totals.setdefault(row.problem_id, []).append(row.correct)
+    return {name: sum(flags) / len(flags) for name, flags in totals.items()}
+
+
+def mcnemar_exact(wins: int, losses: int) -> float:
+    """Two-sided exact McNemar p-value: the sign test on the problems that changed.
+
+    p = min(1, 2 * sum_{i=0}^{min(w,l)} C(w + l, i) / 2^(w + l)); 1.0 when nothing changed
+
+    Source: McNemar (1947), exact binomial form.
+
+    >>> mcnemar_exact(5, 0), mcnemar_exact(0, 0)
+    (0.0625, 1.0)
+    """
+    changed = wins + losses
+    tail = sum(math.comb(changed, i) for i in range(min(wins, losses) + 1))
+    return min(1.0, 2 * tail / 2**changed)
+
+
+def paired_difference(a: Scores, b: Scores, *, seed: int = 0) -> PairedDifference | None:
+    """``b`` minus ``a`` on their common problems; None when they have none.
+
+    >>> result = paired_difference({"p": 0.0, "q": 1.0, "r": 0.0}, {"p": 1.0, "q": 1.0, "r": 1.0})
+    >>> round(result.difference, 3), result.wins, result.losses, result.mcnemar_p
+    (0.667, 2, 0, 0.5)
+    """
+    common = sorted(set(a) & set(b))
+    if not common:
+        return None
+    differences = [b[name] - a[name] for name in common]
+    wins = sum(change > 0 for change in differences)
+    losses = sum(change < 0 for change in differences)
+    binary = all(scores[name] in (0.0, 1.0) for scores in (a, b) for name in common)
+    return PairedDifference(
+        num_problems=len(common),
+        a=sum(a[name] for name in common) / len(common),
+        b=sum(b[name] for name in common) / len(common),
+        difference=sum(differences) / len(common),
+        ci95=mean_interval(differences, seed=seed),
+        wins=wins,
+        losses=losses,
+        mcnemar_p=mcnemar_exact(wins, losses) if binary else None,
+    )

@@ -1,0 +1,173 @@
+"""Held-out accuracy: the same problems every time, greedy and sampled, always with an interval."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from cogitate.eval.estimators import bootstrap_interval, wilson_interval
+from cogitate.insight.words import reflection_counts
+from cogitate.metrics import ACCURACY_PART
+from cogitate.protocols import RolloutEngine, Scoring
+from cogitate.schema import Completion, EvalResult, FinishReason, Problem, SamplingParams
+from cogitate.tasks.mixture import Mixture
+from cogitate.text.chat import Chat
+from cogitate.train.rollout_rows import rollout_row
+
+Mode = Literal["greedy", "sampled"]
+ALL = "all"
+
+
+@runtime_checkable
+class EvalSettings(Protocol):
+    """The ``[eval]`` section of a configuration."""
+
+    @property
+    def problems_per_task(self) -> int: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def greedy(self) -> bool: ...
+
+
+def held_out_problems(mixture: Mixture, per_task: int) -> dict[str, list[Problem]]:
+    """The first ``per_task`` held-out problems of every task; they never change during a run."""
+    return {name: mixture.held_out(name, per_task) for name in mixture.tasks}
+
+
+def evaluate(
+    problems: Mapping[str, Sequence[Problem]],
+    *,
+    rubric: Scoring,
+    chat: Chat,
+    engine: RolloutEngine,
+    step: int,
+    config: EvalSettings,
+    max_tokens: int,
+    seed: int = 0,
+) -> tuple[list[EvalResult], list[dict[str, Any]]]:
+    """Accuracy by task and over all problems, and the rollouts it was computed from.
+
+    accuracy = fraction of completions whose parsed answer the task's verifier scores 1.0
+
+    It is not the training reward: format and length do not count. Greedy decoding gives one
+    completion a problem and Wilson's interval; sampling is at temperature 1, without truncation of
+    the distribution, ``config.samples`` a problem, with a bootstrap over problems (Wilson's for one
+    sample). Completions that could not be verified are left out of both.
+
+    Args:
+        problems: by task name, as ``held_out_problems``.
+        seed: fixes the samples. The same seed at every step makes the curve smoother: what changes
+            between two evaluations is the policy and not the luck of the draw.
+    """
+    results: list[EvalResult] = []
+    rows: list[dict[str, Any]] = []
+    for mode, samples in _modes(config):
+        params = SamplingParams(
+            max_tokens=max_tokens,
+            temperature=0.0 if mode == "greedy" else 1.0,
+            stop_token_ids=tuple(chat.stop_token_ids),
+            stop_strings=tuple(chat.stop_strings),
+            seed=seed,
+        )
+        every = [problem for of_task in problems.values() for problem in of_task]
+        completions = engine.generate([chat.render_prompt(p) for p in every], params, n=samples)
+        sampled = [
+            row
+            for problem, of_problem in zip(every, completions, strict=True)
+            for row in _problem_rows(step, problem, of_problem, mode=mode, rubric=rubric, chat=chat)
+        ]
+        rows += sampled
+        results += accuracies(sampled, step=step, mode=mode, samples=samples, tasks=list(problems))
+    return results, rows
+
+
+def _modes(config: EvalSettings) -> list[tuple[Mode, int]]:
+    modes: list[tuple[Mode, int]] = [("greedy", 1)] if config.greedy else []
+    return [*modes, ("sampled", config.samples)] if config.samples else modes
+
+
+def _problem_rows(
+    step: int,
+    problem: Problem,
+    completions: Sequence[Completion],
+    *,
+    mode: Mode,
+    rubric: Scoring,
+    chat: Chat,
+) -> list[dict[str, Any]]:
+    prompt = chat.render_prompt(problem)
+    scored = zip(completions, rubric.score(problem, completions), strict=True)
+    return [
+        rollout_row(
+            step=step,
+            problem=problem,
+            sample=sample,
+            prompt=prompt,
+            completion=completion,
+            reward=reward,
+            advantage=None,
+            format_ok=chat.parse(completion).format_ok,
+            mode=mode,
+        )
+        for sample, (completion, reward) in enumerate(scored)
+    ]
+
+
+def accuracies(
+    rows: Sequence[Mapping[str, Any]], *, step: int, mode: Mode, samples: int, tasks: Sequence[str]
+) -> list[EvalResult]:
+    """Accuracy with its 95 % interval from the rollout rows of one mode, by task and for all."""
+    by_task: dict[str, dict[str, list[float]]] = {task: defaultdict(list) for task in tasks}
+    for row in rows:
+        if row["error"] is None:
+            score = float(row["parts"].get(ACCURACY_PART) == 1.0)
+            by_task[row["task"]][row["problem_id"]].append(score)
+    pooled = {
+        problem: scores for of_task in by_task.values() for problem, scores in of_task.items()
+    }
+    return [
+        _accuracy(scores, step=step, mode=mode, samples=samples, task=task)
+        for task, scores in [*by_task.items(), (ALL, pooled)]
+    ]
+
+
+def _accuracy(
+    scores: Mapping[str, Sequence[float]], *, step: int, mode: Mode, samples: int, task: str
+) -> EvalResult:
+    means = [math.fsum(values) / len(values) for values in scores.values()]
+    if samples == 1 or not means:
+        interval = wilson_interval(math.fsum(means), len(means))
+    else:
+        interval = bootstrap_interval(means, seed=0)
+    return EvalResult(
+        step=step,
+        task=task,
+        mode=mode,
+        metric="accuracy",
+        value=math.fsum(means) / len(means) if means else 0.0,
+        ci95=interval,
+        num_problems=len(means),
+        samples_per_problem=samples,
+    )
+
+
+def details(rows: Sequence[Mapping[str, Any]], *, task: str, mode: Mode) -> dict[str, float]:
+    """What else the rollouts of one task (or "all") and mode show.
+
+    ``format``, ``truncated`` and ``verifier_error`` are fractions of completions; ``length_mean``
+    is in tokens; ``reflection_per_1k`` is reflective words per 1,000 tokens.
+    """
+    chosen = [row for row in rows if row["mode"] == mode and task in (ALL, row["task"])]
+    if not chosen:
+        return {}
+    lengths = [len(row["completion_ids"]) for row in chosen]
+    texts = [row["completion"] for row in chosen]
+    number = len(chosen)
+    return {
+        "format": sum(row["format_ok"] for row in chosen) / number,
+        "truncated": sum(row["finish_reason"] == FinishReason.LENGTH for row in chosen) / number,
+        "verifier_error": sum(row["error"] is not None for row in chosen) / number,
+        "length_mean": sum(lengths) / number,
+        "reflection_per_1k": reflection_counts(texts, lengths).reflective.per_1k_tokens,
+    }

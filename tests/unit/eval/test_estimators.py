@@ -1,0 +1,132 @@
+"""Estimators by enumeration, at their edges, and their coverage."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from cogitate.errors import ConfigError
+from cogitate.eval.estimators import (
+    bootstrap_interval,
+    cons_at_k,
+    mean_with_interval,
+    pass_at_k,
+    wilson_interval,
+)
+
+
+class TestPassAtK:
+    @pytest.mark.parametrize("samples", [1, 4, 7])
+    def test_equals_counting_all_subsets(self, samples: int) -> None:
+        for correct, k in itertools.product(range(samples + 1), range(1, samples + 1)):
+            outcome = [True] * correct + [False] * (samples - correct)
+            subsets = list(itertools.combinations(outcome, k))
+            expected = sum(any(s) for s in subsets) / len(subsets)
+            assert pass_at_k(samples, correct, k) == pytest.approx(expected), (correct, k)
+
+    def test_large_counts_do_not_overflow(self) -> None:
+        assert pass_at_k(20_000, 1, 10_000) == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("k", [0, 5])
+    def test_needs_k_samples(self, k: int) -> None:
+        with pytest.raises(ConfigError, match="from 4 samples"):
+            pass_at_k(4, 1, k)
+
+
+class TestConsAtK:
+    @pytest.mark.parametrize(
+        ("answers", "correct", "value"),
+        [
+            (["1", "1", "2"], [True, True, False], 1.0),
+            (["1", "2", "2"], [True, False, False], 0.0),
+            (["1", "2"], [True, False], 0.5),  # a tie: the mean over a random break
+            (["1", "2", "3"], [False, False, True], 1 / 3),
+            ([None, None, "5"], [False, False, True], 1.0),  # no answer is no vote
+            ([None, None], [False, False], 0.0),
+            ([], [], 0.0),
+        ],
+    )
+    def test_by_hand(
+        self, answers: Sequence[str | None], correct: Sequence[bool], value: float
+    ) -> None:
+        assert cons_at_k(answers, correct) == pytest.approx(value)
+
+    def test_first_k_samples(self) -> None:
+        answers, correct = ["1", "2", "2"], [True, False, False]
+        assert [cons_at_k(answers, correct, k=k) for k in (1, 2, 3)] == [1.0, 0.5, 0.0]
+
+    def test_order_does_not_matter(self) -> None:
+        pairs = [("a", True), ("b", False), ("b", False), ("a", True), (None, False)]
+        values = {
+            cons_at_k([a for a, _ in p], [c for _, c in p]) for p in itertools.permutations(pairs)
+        }
+        assert values == {0.5}
+
+
+class TestWilson:
+    def test_bounds_solve_the_score_equation(self) -> None:
+        # Wilson's bounds are where |p_hat - p| = z sqrt(p (1 - p) / n).
+        for bound in wilson_interval(7, 20):
+            distance = abs(7 / 20 - bound)
+            assert distance == pytest.approx(1.959964 * (bound * (1 - bound) / 20) ** 0.5)
+
+    def test_symmetric(self) -> None:
+        low, high = wilson_interval(3, 11)
+        assert wilson_interval(8, 11) == pytest.approx((1 - high, 1 - low))
+
+    def test_edges(self) -> None:
+        assert wilson_interval(0, 0) == (0.0, 1.0)
+        assert wilson_interval(0, 10)[0] == 0.0
+        assert wilson_interval(10, 10)[1] == 1.0
+        assert 0.69 < wilson_interval(10, 10)[0] < 0.73
+
+
+class TestBootstrap:
+    def test_repeatable_and_keyed_by_seed(self) -> None:
+        values = [i / 97 for i in range(97)]
+        assert bootstrap_interval(values, seed=3) == bootstrap_interval(values, seed=3)
+        assert bootstrap_interval(values, seed=3) != bootstrap_interval(values, seed=4)
+
+    def test_close_to_the_normal_interval_for_many_problems(self) -> None:
+        values = [0.0, 1.0] * 200
+        low, high = bootstrap_interval(values)
+        half = 1.96 * 0.5 / 400**0.5
+        assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.006)
+
+    def test_no_spread_is_not_certainty(self) -> None:
+        assert bootstrap_interval([1.0] * 10) == wilson_interval(10, 10)
+        assert bootstrap_interval([]) == (0.0, 1.0)
+
+    def test_covers_the_truth(self) -> None:
+        generator = np.random.default_rng(0)
+        covered = 0
+        for trial in range(60):
+            values = generator.beta(2, 2, size=40)
+            low, high = bootstrap_interval(values.tolist(), seed=trial, resamples=400)
+            covered += low <= 0.5 <= high
+        assert covered >= 52
+
+
+class TestMeanWithInterval:
+    def test_one_sample_per_problem_is_wilson(self) -> None:
+        value, interval = mean_with_interval([[1.0]] * 24 + [[0.0]] * 6)
+        assert value == 0.8
+        assert interval == wilson_interval(24, 30)
+
+    def test_several_samples_resample_problems_not_samples(self) -> None:
+        # 20 problems solved always or never: 8 samples each add nothing to the interval.
+        scores = [[1.0] * 8] * 10 + [[0.0] * 8] * 10
+        value, (low, high) = mean_with_interval(scores)
+        assert value == 0.5
+        assert high - low == pytest.approx(2 * 1.96 * 0.5 / 20**0.5, abs=0.06)
+
+    def test_partial_credit_is_not_a_proportion(self) -> None:
+        scores = [[0.5], [0.25], [1.0], [0.0]]
+        value, interval = mean_with_interval(scores)
+        assert value == 0.4375
+        assert interval == bootstrap_interval([0.5, 0.25, 1.0, 0.0])
+
+    def test_nothing_is_unknown(self) -> None:
+        assert mean_with_interval([]) == (0.0, (0.0, 1.0))
+        assert mean_with_interval([[], []]) == (0.0, (0.0, 1.0))
