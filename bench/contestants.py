@@ -20,14 +20,17 @@ WORKERS = Path(__file__).parent / "peers"
 SOURCE = Path(__file__).parent.parent / "src"
 
 
-def parser(description: str, *, peers: Sequence[str]) -> argparse.ArgumentParser:
+def parser(
+    description: str, *, peers: Sequence[str], default: Sequence[str] | None = None
+) -> argparse.ArgumentParser:
     """An argument parser with the options that all scripts share."""
+    chosen = list(peers if default is None else default)
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--model", default="smollm2-135m", help="preset, directory or hub id")
     options.add_argument("--repeats", type=int, default=5, help="measured rounds (5)")
     options.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     options.add_argument(
-        "--peers", nargs="*", default=list(peers), choices=[*peers, []], help=f"default: {peers}"
+        "--peers", nargs="+", default=chosen, choices=peers, help=f"default: {' '.join(chosen)}"
     )
     options.add_argument("--threads", type=int, default=usable_cores(), help="CPU threads (all)")
     options.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -64,6 +67,7 @@ def start(name: str, options: argparse.Namespace) -> Worker:
     script, environment = {
         "cogitate": ("cogitate_worker.py", None),
         "transformers": ("hf_worker.py", "trl"),
+        "transformers-continuous": ("hf_worker.py", "trl"),
         "trl": ("trl_worker.py", "trl"),
         "vllm": ("vllm_worker.py", "vllm"),
     }[name]

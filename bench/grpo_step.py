@@ -57,9 +57,10 @@ def measure(options: argparse.Namespace) -> list[Row]:
     for name in options.peers:
         # A fresh pair for each peer: every worker sees the same problems from the first on, and
         # two trainers of 5 and 12 GB need not fit beside each other.
-        with contestants.start("cogitate", options) as ours, contestants.start(
-            "trl", options
-        ) as theirs:
+        with (
+            contestants.start("cogitate", options) as ours,
+            contestants.start("trl", options) as theirs,
+        ):
             report_to_stderr(f"GRPO step against {name}: loading")
             version = ours_version(ours.call("setup", **setup, kernels=options.kernels))
             rows += _pair(name, version, ours, theirs, setup, options)
@@ -79,11 +80,11 @@ def _pair(
     peer_version = theirs.call(
         "setup", **setup, micro_batch=min(micro_batch, rollouts), checkpointing=checkpointing
     )["version"]
-    step = {"version": version, "worker": ours, "operation": "step"}
+    step = {"version": version, "call": ours.call, "operation": "step"}
     keep = Contestant(name="cogitate", arguments={"variant": "keep"}, **step)
     skip = Contestant(name="cogitate, skipping", arguments={"variant": "skip"}, **step)
     peer = Contestant(
-        name=shown, version=peer_version, worker=theirs, operation="step", note=note
+        name=shown, version=peer_version, call=theirs.call, operation="step", note=note
     )
     for contestant in (keep, skip, peer):
         report_to_stderr(f"  warm-up {contestant.name}: {contestant.run()['seconds']:.2f} s")

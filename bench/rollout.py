@@ -29,7 +29,13 @@ from cogitate.bench.contest import (
 from cogitate.bench.rows import Row
 from cogitate.bench.workers import Worker
 
-VARIANTS = {"transformers": ("logprobs", "plain"), "vllm": ("logprobs0", "logprobs1")}
+# Continuous batching gets a worker of its own: its cache (8 GB here) slows whatever follows it.
+VARIANTS = {
+    "transformers": ("logprobs", "plain"),
+    "transformers-continuous": ("continuous",),
+    "vllm": ("logprobs0", "logprobs1"),
+}
+DEFAULT_PEERS = ("transformers", "vllm")
 NOTES = {
     "plain": "the peer returned no log-probabilities here; with them it was slower",
     "logprobs": "generate(output_logits=True), then log-softmax",
@@ -43,8 +49,6 @@ def measure(options: argparse.Namespace) -> list[Row]:
     """A row for each batch and peer."""
     if options.quick:
         options.batches, options.new_tokens, options.repeats = [1, 8], 8, 1
-    if options.continuous:
-        VARIANTS["transformers"] = (*VARIANTS["transformers"], "continuous")
     machine = describe_machine(options.device)
     setup = load_options(options)
     rows = []
@@ -90,14 +94,14 @@ def _contestants(
     if name == "cogitate":
         return [
             Contestant(
-                name=name, version=version, worker=worker, operation="rollout", arguments=work
+                name=name, version=version, call=worker.call, operation="rollout", arguments=work
             )
         ]
     return [
         Contestant(
             name="vllm-cpu" if (name, options.device) == ("vllm", "cpu") else name,
             version=version,
-            worker=worker,
+            call=worker.call,
             operation="rollout",
             arguments={**work, "variant": variant},
             note=NOTES[variant],
@@ -108,13 +112,12 @@ def _contestants(
 
 def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = contestants.parser(__doc__.splitlines()[0], peers=("transformers", "vllm"))
+    parser = contestants.parser(
+        __doc__.splitlines()[0], peers=tuple(VARIANTS), default=DEFAULT_PEERS
+    )
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 32, 128])
     parser.add_argument("--new-tokens", type=int, default=workloads.NEW_TOKENS)
     parser.add_argument("--group-size", type=int, default=8)
-    parser.add_argument(
-        "--continuous", action="store_true", help="transformers: try generate_batch as well"
-    )
     return parser.parse_args(arguments)
 
 

@@ -35,9 +35,10 @@ def measure(options: argparse.Namespace) -> list[Row]:
     machine = describe_machine(options.device)
     setup = load_options(options)
     rows = []
-    with contestants.start("cogitate", options) as ours, contestants.start(
-        "transformers", options
-    ) as theirs:
+    with (
+        contestants.start("cogitate", options) as ours,
+        contestants.start("transformers", options) as theirs,
+    ):
         version = ours_version(ours.call("setup", **setup, kernels=options.kernels))
         peer_version = theirs.call("setup", **setup)["version"]
         for batch in options.batches:
@@ -78,7 +79,7 @@ def _ours(
     return Contestant(
         name="cogitate",
         version=version,
-        worker=worker,
+        call=worker.call,
         operation="train",
         arguments=_work(batch, ragged, options),
     )
@@ -91,7 +92,7 @@ def _peers(
         Contestant(
             name="transformers",
             version=version,
-            worker=worker,
+            call=worker.call,
             operation="train",
             arguments={**_work(batch, ragged, options), "micro_batch": size},
             note=f"micro-batch {size}, no activation checkpointing, fused AdamW",

@@ -145,7 +145,7 @@ GGUF_NAMES = {
 
 
 def permute(values: np.ndarray, num_heads: int) -> np.ndarray:
-    """Rows in the order of llama.cpp, spelt out: row j of a half goes to 2 j, its partner to 2 j + 1."""
+    """Rows in the order of llama.cpp, spelt out: row j goes to 2 j, its partner to 2 j + 1."""
     head_dim = values.shape[0] // num_heads
     half = head_dim // 2
     stored = np.empty_like(values)

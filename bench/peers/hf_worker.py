@@ -82,7 +82,11 @@ class Transformers:
     ) -> tuple[int, int]:
         ids = [self.tokenizer(text)["input_ids"] for text in prompts for _ in range(group_size)]
         config = transformers.GenerationConfig(
-            do_sample=True, temperature=1.0, top_k=0, max_new_tokens=new_tokens, eos_token_id=-1,
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            max_new_tokens=new_tokens,
+            eos_token_id=-1,
             pad_token_id=self.pad_id,
         )
         batching = transformers.ContinuousBatchingConfig(return_logprobs=True)

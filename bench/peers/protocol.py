@@ -7,8 +7,10 @@ so that it cannot break the protocol. The driver's half is ``cogitate.bench.work
 """
 
 import contextlib
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -21,6 +23,7 @@ Handler = Callable[..., dict[str, Any]]
 
 def serve(handlers: dict[str, Handler]) -> None:
     """Answer requests until stdin closes or ``quit`` arrives."""
+    _die_with_parent()
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -36,6 +39,12 @@ def serve(handlers: dict[str, Handler]) -> None:
             reply = {"error": traceback.format_exc()}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when the driver dies: stopped, it would stay forever."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Timing:

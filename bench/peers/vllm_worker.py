@@ -18,8 +18,13 @@ class Vllm:
         """Load the model; returns the versions that go into the table."""
         options: dict[str, Any] = {} if device == "cpu" else {"gpu_memory_utilization": 0.4}
         self.engine = vllm.LLM(
-            model=model, dtype=dtype, max_model_len=1024, max_num_seqs=256, seed=0,
-            enable_prefix_caching=True, **options,
+            model=model,
+            dtype=dtype,
+            max_model_len=1024,
+            max_num_seqs=256,
+            seed=0,
+            enable_prefix_caching=True,
+            **options,
         )
         return {"version": vllm.__version__, "torch": torch.__version__}
 
@@ -30,8 +35,14 @@ class Vllm:
         for the most likely token's too. The prefix cache is emptied before each call, as a weight
         update would."""
         params = vllm.SamplingParams(
-            n=group_size, temperature=1.0, top_p=1.0, top_k=0, max_tokens=new_tokens,
-            ignore_eos=True, logprobs={"logprobs0": 0, "logprobs1": 1}[variant], detokenize=False,
+            n=group_size,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=0,
+            max_tokens=new_tokens,
+            ignore_eos=True,
+            logprobs={"logprobs0": 0, "logprobs1": 1}[variant],
+            detokenize=False,
         )
         self.engine.reset_prefix_cache()
         with measured() as timing:

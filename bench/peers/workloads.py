@@ -49,7 +49,9 @@ def training_rows(
     prompt_ids: list[int] = []
     for row in range(rollouts):
         if row % group_size == 0:
-            prompt_ids = [draw.randrange(20, vocabulary) for _ in range(28 + (row // group_size) % 5)]
+            prompt_ids = [
+                draw.randrange(20, vocabulary) for _ in range(28 + (row // group_size) % 5)
+            ]
         length = completion_tokens
         if ragged and row:
             length = draw.randrange(max(1, completion_tokens // 8), completion_tokens + 1)

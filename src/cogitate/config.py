@@ -142,7 +142,7 @@ class RunConfig(Section):
     """One complete run. ``load_config`` makes it from a file; from Python, call it directly."""
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    """Name of the run directory inside ``output_dir``."""
+    """Name of the run directory inside ``output_dir``: letters, digits, dots and dashes."""
 
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Fixes every random draw: problems, sampling, shuffling."""
@@ -212,11 +212,17 @@ class ConfigSource:
         return f"line {self.lines[key]}" if key in self.lines else "file"
 
     def place(self, key: Key) -> str:
-        """How a message names the place of a fault."""
+        """How a message names the place of a fault: the override, or the nearest line."""
         for length in range(len(key), 0, -1):
             if key[:length] in self.overrides:
                 return f"--set {self.overrides[key[:length]]}"
-        return f"{self.label}:{self.lines[key]}" if key in self.lines else self.label
+        line = self.line(key)
+        return f"{self.label}:{line}" if line else self.label
+
+    def line(self, key: Key) -> int:
+        """The line of a key, or of the nearest section around it; 0 if none is known."""
+        places = (self.lines.get(key[:length], 0) for length in range(len(key), 0, -1))
+        return next((line for line in places if line), 0)
 
 
 def read_source(path: Path | str, overrides: Sequence[str] = ()) -> ConfigSource:
@@ -238,15 +244,35 @@ def validate(source: ConfigSource) -> RunConfig:
     Raises:
         ConfigError: one message with a sentence for every fault in the file.
     """
+    table = with_default_kinds(source.table, RunConfig)
     try:
-        return RunConfig.model_validate(source.table)
+        return RunConfig.model_validate(table)
     except ValidationError as error:
-        faults = sentences(error, source.table, RunConfig)
+        faults = sorted(
+            sentences(error, table, RunConfig), key=lambda fault: source.line(fault[0])
+        )
     lines = [f"{source.place(key)}: {sentence}" for key, sentence in faults]
     if len(lines) == 1:
         raise ConfigError(lines[0])
     listing = "\n".join(f"  {line}" for line in dict.fromkeys(lines))
     raise ConfigError(f"{source.label}: {len(lines)} settings need attention:\n{listing}")
+
+
+def with_default_kinds(table: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """A copy of a table where a section of several kinds that names none has its default kind.
+
+    So ``[grpo.loss]`` with ``clip_high = 0.28`` alone changes the default loss.
+    """
+    filled = dict(table)
+    for name, field in model.model_fields.items():
+        value, default = table.get(name), field.get_default(call_default_factory=True)
+        if not isinstance(value, Mapping) or not isinstance(default, BaseModel):
+            continue
+        tag = field.discriminator
+        if isinstance(tag, str) and tag not in value:
+            value = {tag: getattr(default, tag), **value}
+        filled[name] = with_default_kinds(value, type(default))
+    return filled
 
 
 def load_config(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
@@ -303,12 +329,11 @@ def _anchor(value: Any, folder: Path) -> Any:
 
 def _contains(table: Any, key: Key) -> bool:
     for part in key:
-        if isinstance(table, dict) and part in table:
-            table = table[part]
-        elif isinstance(table, list) and isinstance(part, int) and part < len(table):
-            table = table[part]
-        else:
+        is_key = isinstance(table, dict) and part in table
+        is_index = isinstance(table, list) and isinstance(part, int) and part < len(table)
+        if not (is_key or is_index):
             return False
+        table = table[part]
     return True
 
 

@@ -87,7 +87,6 @@ ALIASES: Mapping[str, str] = {
     "report_to": "trackers",
     "run_name": "name",
     "experiment_name": "name",
-    "random_seed": "seed",
     "dataset_name": "tasks",
     "dataset": "tasks",
     "datasets": "tasks",
@@ -128,7 +127,14 @@ def sentences(
 
     ``data`` is what was validated; ``model`` is the class it was validated against.
     """
-    return [_sentence(fault, data, model) for fault in error.errors(include_url=False)]
+    faults = [fault for fault in error.errors(include_url=False) if not _is_consequence(fault)]
+    return [_sentence(fault, data, model) for fault in faults]
+
+
+def _is_consequence(fault: Mapping[str, Any]) -> bool:
+    """Whether a list is "too short" only because its faulty elements were not counted."""
+    wanted = fault.get("ctx", {}).get("min_length", 0)
+    return fault["type"] == "too_short" and len(fault["input"]) >= wanted
 
 
 def _sentence(
@@ -140,7 +146,9 @@ def _sentence(
         return key, _unknown_key(key, data, model)
     if kind == "missing":
         return key, _missing(key, data, model)
-    if kind in ("union_tag_invalid", "union_tag_not_found", "literal_error", "enum"):
+    if kind == "union_tag_not_found":
+        return key, _no_kind(key, data, model)
+    if kind in ("union_tag_invalid", "literal_error", "enum"):
         return key, _unknown_choice(fault, key)
     if kind in ("value_error", "assertion_error"):
         return key, _own_message(fault, key)
@@ -178,9 +186,13 @@ def _suggestion(name: str, section: Key, known: Sequence[str], model: type[BaseM
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     if close:
         return f'Did you mean "{close[0]}"?'
-    homes = [path for path in setting_names(model) if path.rpartition(".")[2] == name]
-    if homes:
-        return f"It belongs in [{homes[0].rpartition('.')[0] or 'the top of the file'}]."
+    homes = [path.rpartition(".") for path in setting_names(model)]
+    sections = [home for home, _, last in homes if last == name]
+    if any(home == ".".join(part for part in section if isinstance(part, str))
+           for home in sections):  # fmt: skip
+        return f"Only another kind of {dotted(section)} has it. Known here: {', '.join(known)}."
+    if sections:
+        return f"It belongs in {f'[{sections[0]}]' if sections[0] else 'the top of the file'}."
     listing = f"Known here: {', '.join(known)}." if known else "This is not a section."
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f'{listing} Did you mean "{close[0]}"?' if close else listing
@@ -197,9 +209,19 @@ def _renamed(alias: str, section: Key) -> str:
 
 def _missing(key: Key, data: Mapping[str, Any], model: type[BaseModel]) -> str:
     field = field_at(model, key, data)
-    purpose = f" ({_first_line(field.description)})" if field and field.description else ""
+    purpose = (
+        f" ({_first_line(field.description).rstrip('.')})" if field and field.description else ""
+    )
     where = f"[{dotted(key[:-1])}]" if len(key) > 1 else "the file"
+    if isinstance(key[-1], int):
+        return f"{dotted(key[:-1])} needs more than {key[-1]} entries."
     return f'{where} needs "{key[-1]}"{purpose}. Add {key[-1]} = ...'
+
+
+def _no_kind(key: Key, data: Mapping[str, Any], model: type[BaseModel]) -> str:
+    models, _ = _models_at(model, key, data)
+    kinds = [kind for m in models for kind in _literal(m.model_fields.get("kind"))]
+    return f"[{dotted(key)}] needs kind = ... to say which. Known: {', '.join(kinds)}."
 
 
 def _unknown_choice(fault: Mapping[str, Any], key: Key) -> str:
@@ -207,8 +229,6 @@ def _unknown_choice(fault: Mapping[str, Any], key: Key) -> str:
     raw = str(context.get("expected_tags") or context.get("expected") or "")
     choices = [choice.strip(" '\"") for choice in raw.replace(" or ", ", ").split(",")]
     known = f"Known: {', '.join(choices)}."
-    if fault["type"] == "union_tag_not_found":
-        return f"[{dotted(key)}] needs {context.get('discriminator', 'kind')} = ... to say which."
     if fault["type"] == "union_tag_invalid":
         seen = str(context.get("tag"))
         key = (*key, str(context.get("discriminator", "kind")).strip("'\""))
@@ -224,6 +244,7 @@ def _own_message(fault: Mapping[str, Any], key: Key) -> str:
     error = fault.get("ctx", {}).get("error")
     text = str(error) if error is not None else fault["msg"].partition(", ")[2]
     where = dotted(key)
+    text = text if text.endswith((".", "?", "!")) else f"{text}."
     return text if not where or where in text else f"{where}: {text}"
 
 

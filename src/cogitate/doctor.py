@@ -1,4 +1,4 @@
-"""``cogitate doctor``: is this machine ready, and if not, what to do. Uses no network by default."""
+"""``cogitate doctor``: is this machine ready, and if not, what to do. Offline by default."""
 
 import importlib.metadata
 import os

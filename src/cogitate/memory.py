@@ -84,20 +84,19 @@ def estimate_memory(
     config: "RunConfig",
     *,
     prompt_tokens: int,
-    activation_bytes: int | None = None,
-    uncertainty: float = UNCERTAINTY,
+    trained_tokens: int | None = None,
 ) -> MemoryEstimate:
     """Predicted memory of a run.
 
     Args:
         prompt_tokens: tokens of the longest prompt.
-        activation_bytes: measured bytes per trained token instead of the formula's.
+        trained_tokens: tokens that a step trains on; as many as it can when left out.
     """
     width = _WIDTH[config.model.dtype]
     total, _ = count_parameters(model)
     trained = trained_parameters(model, train_embedding=config.model.train_embedding)
     is_rl = config.algorithm == "grpo"
-    per_token = activation_bytes or activation_bytes_per_token(model, width)
+    tokens = trained_tokens or step_tokens(config, prompt_tokens)
     budget = config.grpo.micro_batch_tokens if is_rl else config.sft.micro_batch_tokens
     has_reference = is_rl and config.grpo.loss.kl_coef > 0
     return MemoryEstimate(
@@ -108,10 +107,9 @@ def estimate_memory(
             "optimizer": 8 * trained,
             "reference": width * total if has_reference else 0,
             "kv_cache": cache_tokens(config, prompt_tokens) * kv_bytes_per_token(model, width),
-            "activations": per_token * min(budget, step_tokens(config, prompt_tokens)),
+            "activations": activation_bytes_per_token(model, width) * min(budget, tokens),
             "head": 3 * 4 * model.vocab_size * HEAD_CHUNK_TOKENS,
-        },
-        uncertainty=uncertainty,
+        }
     )
 
 

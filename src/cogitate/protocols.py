@@ -6,7 +6,7 @@ contract test suite in tests/contract/ that every implementation must pass.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -112,7 +112,7 @@ class Policy(Scorer, Protocol):
     version: int
 
     def forward_backward(
-        self, batch: TokenBatch, loss_fn: LossFn, *, denominator: float
+        self, batch: TokenBatch, loss_fn: LossFn[Any], *, denominator: float
     ) -> LossOutput: ...
     def optim_step(self) -> dict[str, Metric]: ...
     def save(self, directory: Path) -> None: ...

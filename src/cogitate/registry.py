@@ -1,7 +1,8 @@
 """The composition root: from names in a configuration to the objects that do the work.
 
-Every table of names lives with its owner (``text.templates.TEMPLATES``, ``tasks.mixture.PROCEDURAL``,
-the loss union of ``train.config``); an unknown name is an error there that lists the known ones.
+Every table of names lives with its owner (``text.templates.TEMPLATES``, the loss union of
+``train.config``, the task union of ``tasks.config``), where an unknown name is an error that lists
+the known ones.
 This module only puts the pieces together, and nothing below it imports it.
 """
 

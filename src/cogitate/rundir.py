@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -166,11 +167,10 @@ def _has_content(path: Path) -> bool:
 
 
 def _remove_leftovers(run_dir: RunDir) -> None:
-    import shutil
-
     remove_leftovers(run_dir.checkpoints)
-    for path in run_dir.path.glob("final.tmp*"):
-        shutil.rmtree(path)
+    for path in run_dir.path.glob(".final.tmp-*"):
+        if not path.name.endswith("-old"):  # that one may be the only whole model: it is kept
+            shutil.rmtree(path)
     for path in run_dir.path.glob("*.tmp"):
         path.unlink()
 

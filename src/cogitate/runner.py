@@ -1,6 +1,5 @@
 """A run from its configuration: open the directory, get the weights, build the parts, train."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from cogitate.config import RunConfig, config_to_toml
@@ -34,7 +33,7 @@ def run(
         directory.start_log()
         directory.describe(config_to_toml(config), describe_environment(seed=config.seed))
         model_dir = resolve_model(config.model.source)
-        components = replace(build_components(config, model_dir=model_dir), source=model_dir)
+        components = build_components(config, model_dir=model_dir)
         try:
             return train(
                 components,

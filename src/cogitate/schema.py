@@ -49,7 +49,7 @@ class Problem:
     task: str
     messages: tuple[Message, ...]
     answer: str | None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def question(self) -> str:

@@ -9,13 +9,13 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from cogitate.rewards.length import overlong_penalty
 from cogitate.schema import RolloutBatch
 from cogitate.train.loss_config import AdvantageConfig, LossConfig
 from cogitate.train.objective import (
     aggregate_log_ratio,
     group_advantages,
     kl_estimate,
-    soft_overlong_penalty,
     token_means,
 )
 
@@ -109,4 +109,4 @@ def test_guards_of_other_libraries(eps: str) -> None:
 def test_soft_overlong_penalty() -> None:
     table = GOLDEN["overlong"]
     for length, penalty in zip(table["length"], table["penalty"], strict=True):
-        assert soft_overlong_penalty(length, max_tokens=20480, buffer=4096) == penalty
+        assert overlong_penalty(length, max_tokens=20480, cache=4096) == penalty

@@ -17,7 +17,7 @@ from cogitate.train.groups import backward_rows
 from cogitate.train.losses import CISPOLoss, GRPOLoss, PolicyLoss
 from cogitate.train.objective import group_advantages
 
-SHARED = {
+SHARED: dict[str, Any] = {
     "reduction": st.sampled_from(["token", "sequence", "constant"]),
     "max_tokens": st.just(9),
     "ratio_level": st.sampled_from(["token", "sequence", "sequence_mean"]),
@@ -30,7 +30,7 @@ SHARED = {
     "correction_high": st.just(1.3),
     "off_policy_threshold": st.sampled_from([None, 0.1]),
 }
-GRPO_SETTINGS = st.fixed_dictionaries(
+GRPO_SETTINGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         **SHARED,
         "clip_low": st.sampled_from([0.1, 0.2, 10.0]),
@@ -38,8 +38,10 @@ GRPO_SETTINGS = st.fixed_dictionaries(
         "dual_clip": st.sampled_from([None, 1.2]),
     }
 )
-CISPO_SETTINGS = st.fixed_dictionaries({**SHARED, "cispo_cap": st.sampled_from([1.1, 5.0])})
-LOSSES = st.one_of(
+CISPO_SETTINGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {**SHARED, "cispo_cap": st.sampled_from([1.1, 5.0])}
+)
+LOSSES: st.SearchStrategy[PolicyLoss] = st.one_of(
     GRPO_SETTINGS.map(lambda s: GRPOLoss(**s)), CISPO_SETTINGS.map(lambda s: CISPOLoss(**s))
 )
 SEEDS = st.integers(0, 10_000)
@@ -65,18 +67,17 @@ def agrees_with_oracle(loss: PolicyLoss, settings: dict[str, Any], seed: int) ->
     batch, new = random_batch(seed, num_rows=4)
     mask = batch.completion_mask
     assert batch.ref_logprobs is not None
-    rest = [
-        ragged(x, mask) for x in (batch.old_logprobs, batch.sampling_logprobs, batch.ref_logprobs)
-    ]
+    old, sampling = ragged(batch.old_logprobs, mask), ragged(batch.sampling_logprobs, mask)
+    ref = ragged(batch.ref_logprobs, mask)
     advantage = [float(row[m][0]) for row, m in zip(batch.advantages, mask, strict=True)]
     at = ragged(new, mask)
 
     value, grad = loss_and_gradient(loss, new, batch)
-    expected = oracle.loss(settings, at, *rest, advantage)
+    expected = oracle.loss(settings, at, old, sampling, ref, advantage)
     assert value == pytest.approx(expected, abs=1e-5, rel=1e-5)
 
     def function(moved: list[oracle.Row]) -> float:
-        return oracle.loss(settings, moved, *rest, advantage, frozen=at)
+        return oracle.loss(settings, moved, old, sampling, ref, advantage, at)
 
     for got, want in zip(ragged(grad, mask), oracle.gradient(function, at), strict=True):
         np.testing.assert_allclose(got, want, atol=2e-5, rtol=1e-4)

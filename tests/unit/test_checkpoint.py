@@ -150,7 +150,7 @@ def test_an_older_one_stays_until_the_newer_has_been_read_back(tmp_path: Path) -
             if target.name == "step-000002":
                 flip_byte(target / "policy" / "model.safetensors", 100)
 
-    with pytest.raises(CheckpointError, match="model.safetensors is damaged"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors is damaged"):
         save(tmp_path, 2, keep=1, files=Rot())
     assert newest_value(tmp_path) == 1.0
 
@@ -162,7 +162,7 @@ def test_a_crash_while_pruning_leaves_no_half_checkpoint(tmp_path: Path) -> None
         def remove_tree(self, path: Path) -> None:
             raise OSError(errno.EIO, "Input/output error", str(path))
 
-    with pytest.raises(CheckpointError, match="step 2 is complete, but .*could not be deleted"):
+    with pytest.raises(CheckpointError, match=r"step 2 is complete, but .*could not be deleted"):
         save(tmp_path, 2, keep=1, files=Stuck())
     checkpoint, refusals = find_checkpoint(tmp_path)
     assert checkpoint is not None
@@ -248,7 +248,7 @@ def test_a_checkpoint_of_a_newer_format_is_refused_with_the_reason(tmp_path: Pat
     del manifest["digest"]
     manifest["digest"] = module._digest_of(manifest)
     (path / "manifest.json").write_bytes(module.to_json_bytes(manifest))
-    with pytest.raises(CheckpointError, match="format 99.*Upgrade cogitate"):
+    with pytest.raises(CheckpointError, match=r"format 99.*Upgrade cogitate"):
         verify(path)
 
 
@@ -352,7 +352,7 @@ def test_a_policy_that_cannot_write_its_weights_leaves_the_old_checkpoint(tmp_pa
             (directory / "model.safetensors").write_bytes(b"half")
             raise OSError(errno.EDQUOT, "Disk quota exceeded", str(directory))
 
-    with pytest.raises(CheckpointError, match="nothing was saved: .*Disk quota exceeded"):
+    with pytest.raises(CheckpointError, match=r"nothing was saved: .*Disk quota exceeded"):
         save_checkpoint(
             tmp_path, step=2, policy_version=2, state={}, config={}, parts={"policy": Full(1.0)},
             keep=2,
@@ -416,7 +416,7 @@ def test_a_power_loss_that_drops_unsynced_bytes_leaves_a_whole_checkpoint(tmp_pa
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    with pytest.raises(CheckpointError, match="NaN or infinite.*learning_rate"):
+    with pytest.raises(CheckpointError, match=r"NaN or infinite.*learning_rate"):
         save(tmp_path, 2, finite=False)
     assert newest_value(tmp_path) == 1.0
 
@@ -435,7 +435,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path: Path) -> No
 
 def test_space_is_looked_up_where_the_directory_will_be(tmp_path: Path) -> None:
     require_space(tmp_path / "not" / "yet", 3_000_000, files=SmallDisk())
-    with pytest.raises(CheckpointError, match="only 3.0 MB"):
+    with pytest.raises(CheckpointError, match=r"only 3.0 MB"):
         require_space(tmp_path / "not" / "yet", 3_000_001, files=SmallDisk())
     assert DISK.free_bytes(tmp_path) > 0
 

@@ -9,25 +9,25 @@ from typing import Any
 
 from cogitate.bench.rows import Row
 from cogitate.bench.summary import paired_ratios, summarize
-from cogitate.bench.workers import Worker
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """One operation of one worker. ``note`` goes under the table when this one is compared with."""
+    """One operation of one worker, whose ``Worker.call`` is ``call``. ``note`` goes under the
+    table when this one is compared with."""
 
     name: str
     version: str
-    worker: Worker
+    call: Callable[..., dict[str, Any]]
     operation: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
     def run(self) -> dict[str, Any]:
         """One measurement: at least ``seconds``, ``tokens``, ``peak_memory_mb``, ``busy``."""
-        return self.worker.call(self.operation, **self.arguments)
+        return self.call(self.operation, **self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +77,8 @@ def alternate(
         for contestant, mine in zip(contestants, measurements, strict=True):
             mine.append(contestant.run())
         left = (time.monotonic() - start) / number * (repeats - number)
-        shown = ", ".join(
-            f"{c.name} {m[-1]['seconds']:.2f} s" for c, m in zip(contestants, measurements, strict=True)
-        )
+        pairs = zip(contestants, measurements, strict=True)
+        shown = ", ".join(f"{c.name} {mine[-1]['seconds']:.2f} s" for c, mine in pairs)
         report(f"  round {number}/{repeats}: {shown}; {left:.0f} s left")
     return measurements
 

@@ -52,9 +52,7 @@ def run(model_dir: Path, *, seconds: float = 20.0) -> dict[str, Any]:
     info = model_info(model_dir)
     model = load_model(model_dir)
     peak = gflops[str(threads)]
-    rollout = probe_rollout(
-        model, info, gflops=peak, bandwidth=bandwidth, seconds=seconds * 0.4
-    )
+    rollout = probe_rollout(model, info, gflops=peak, bandwidth=bandwidth, seconds=seconds * 0.4)
     training = probe_training(model, info, gflops=peak, seconds=seconds * 0.4)
     return {
         "machine": describe_cpu(),

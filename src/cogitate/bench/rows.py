@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from cogitate.errors import DataError
 
@@ -69,11 +70,14 @@ def row_from_dict(data: dict[str, object]) -> Row:
     known = {field.name for field in fields(Row)}
     if unknown := sorted(set(data) - known):
         raise DataError(f"benchmark row: unknown field {unknown[0]!r}; known: {sorted(known)}.")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-    try:
-        return Row(**values)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise DataError(f"benchmark row {data.get('work')!r}: {error}.") from error
+    required = {field.name for field in fields(Row) if field.default is MISSING}
+    if missing := sorted(required - set(data)):
+        raise DataError(
+            f"benchmark row {data.get('work')!r}: no field {missing[0]!r}; needed: "
+            f"{sorted(required)}. Measure it again."
+        )
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    return Row(**values)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -87,7 +91,9 @@ def read_rows(path: Path) -> list[Row]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}: not JSON ({error}). Delete it and run the bench again.") from error
+        raise DataError(
+            f"{path}: not JSON ({error}). Delete it and run the bench again."
+        ) from error
     if not isinstance(data, list):
         raise DataError(f"{path}: expected a JSON list of rows, found {type(data).__name__}.")
     return [row_from_dict(item) for item in data]

@@ -5,6 +5,7 @@ A B A B. A waiting process may still burn a core (OpenMP threads spin, engines p
 is stopped with SIGSTOP whenever it is not being measured.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -46,6 +47,9 @@ class Worker:
             # A group of its own: one signal stops the engine processes that it starts, too.
             start_new_session=True,
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._replies = self._process.stdin, self._process.stdout
         self._buffer = b""
 
     def __enter__(self) -> "Worker":
@@ -69,7 +73,9 @@ class Worker:
         self.pause()
         reply = json.loads(line)
         if "error" in reply:
-            raise EngineError(f"{self.name}: {operation} failed:\n{reply['error']}(log: {self.log})")
+            raise EngineError(
+                f"{self.name}: {operation} failed:\n{reply['error']}(log: {self.log})"
+            )
         return {**reply["ok"], "busy": before.foreign_fraction(after)}
 
     def pause(self) -> None:
@@ -83,44 +89,37 @@ class Worker:
     def close(self) -> None:
         """End the process group; a worker that does not leave by itself is killed."""
         self.resume()
-        assert self._process.stdin is not None and self._process.stdout is not None
-        try:
-            self._process.stdin.write(b'{"op": "quit"}\n')
-            self._process.stdin.close()
-        except OSError:
-            pass  # it is gone already
-        try:
+        with contextlib.suppress(OSError):  # it may be gone already
+            self._requests.write(b'{"op": "quit"}\n')
+            self._requests.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=10.0)
-        except subprocess.TimeoutExpired:
-            pass
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._process.stdout.close()
+        self._replies.close()
         self._log_file.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
+        # Nobody may be left in the group.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass  # nobody left in the group
 
     def _exchange(self, request: str, operation: str, timeout: float) -> bytes:
-        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            self._process.stdin.write(request.encode() + b"\n")
-            self._process.stdin.flush()
+            self._requests.write(request.encode() + b"\n")
+            self._requests.flush()
         except OSError:
             raise self._died(operation) from None
         deadline = time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
+            selector.register(self._replies, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     raise EngineError(
                         f"{self.name}: {operation} gave no answer in {timeout:.0f} seconds "
                         f"(log: {self.log}). Use --quick, or a machine with less to do."
                     )
-                chunk = os.read(self._process.stdout.fileno(), 65536)
+                chunk = os.read(self._replies.fileno(), 65536)
                 if not chunk:
                     raise self._died(operation)
                 self._buffer += chunk

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from cogitate.cli.common import OK, Parser, add_command, show
+from cogitate.cli.common import OK, Commands, add_command, show
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register the command."""
     parser = add_command(
         commands, "bench", _bench, help="measure rollout and training speed of this machine",

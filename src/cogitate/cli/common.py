@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-if TYPE_CHECKING:
-    from cogitate.errors import CogitateError
+from cogitate import errors
 
 OK = 0
 USAGE = 2
@@ -55,8 +54,14 @@ def _did_you_mean(seen: str, known: Iterable[str]) -> str:
     return f'. Did you mean "{close[0]}"?' if close else ""
 
 
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Parser]
+else:  # not subscriptable when run
+    Commands = argparse._SubParsersAction
+
+
 def add_command(
-    commands: "argparse._SubParsersAction[Parser]",
+    commands: Commands,
     name: str,
     command: Command,
     *,
@@ -91,9 +96,9 @@ def show(args: argparse.Namespace, data: Any, text: str) -> None:
 
         print(json_text(data, indent=2))
     elif text:
-        from cogitate.display.safe_text import encodable
+        from cogitate.display.stream import print_line
 
-        print(encodable(text, sys.stdout.encoding or "utf-8"))
+        print_line(text)
 
 
 def warn(message: str) -> None:
@@ -103,14 +108,14 @@ def warn(message: str) -> None:
     print(one_line(message), file=sys.stderr, flush=True)
 
 
-def exit_code(error: "CogitateError") -> int:
+def exit_code(error: errors.CogitateError) -> int:
     """The exit code that stands for a kind of error."""
-    from cogitate import errors
-
     if isinstance(error, errors.ConfigError):
         return USAGE
     if isinstance(error, errors.DataError | errors.RewardError):
         return DATA
+    if isinstance(error, ArithmeticError):  # train.loop.DivergedError, without importing torch
+        return DIVERGED
     return ENVIRONMENT
 
 

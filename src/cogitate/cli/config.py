@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cogitate.cli.common import OK, Parser, add_command, add_config, show
+from cogitate.cli.common import OK, Commands, add_command, add_config, show
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register the command."""
     parser = add_command(
         commands, "explain", _explain,

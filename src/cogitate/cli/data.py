@@ -1,13 +1,8 @@
 """``cogitate data``: what is in a data file, and what a task asks."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-from cogitate.cli.common import DATA, OK, Parser, add_command, show
-
-if TYPE_CHECKING:
-    from cogitate.config import RunConfig
+from cogitate.cli.common import DATA, OK, Commands, Parser, add_command, show
 
 _CHECK = """\
 Recognises the column style (TRL, verl, open-r1, open-instruct, GSM8K, plain), shows prompts,
@@ -16,7 +11,7 @@ Exit code 4 when the file cannot be trained on as it is.
 """
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register ``data`` and its subcommands."""
     group = commands.add_parser("data", help="check a data file, show the problems of a task")
     group.set_defaults(json=False, debug=False, command=lambda args: group.print_help() or OK)
@@ -72,64 +67,11 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    config = _config_of(args.source)
+    from cogitate.cli.problems import config_of, problem_rows, problem_text
+
     rows = problem_rows(
-        config, task=args.task, split=args.split, count=args.count, template=args.template
-    )
+        config_of(args.source), task=args.task, split=args.split, count=args.count,
+        template=args.template,
+    )  # fmt: skip
     show(args, rows, problem_text(rows))
     return OK
-
-
-def _config_of(source: str) -> "RunConfig":
-    from cogitate.config import RunConfig, load_config
-
-    if source.endswith(".toml"):
-        return load_config(source)
-    return RunConfig.model_validate({"tasks": [{"kind": "dataset", "path": source}]})
-
-
-def problem_rows(
-    config: "RunConfig", *, task: str | None, split: str, count: int, template: str | None
-) -> list[dict[str, Any]]:
-    """Problems of every task, or of one, as plain values."""
-    from cogitate.errors import ConfigError
-    from cogitate.tasks.mixture import build_mixture
-    from cogitate.text.templates import get_template
-
-    style = get_template(template) if template else get_template(
-        config.template.name, **config.template.options()
-    )  # fmt: skip
-    mixture = build_mixture(config.tasks, config.seed)
-    if task is not None and task not in mixture.tasks:
-        raise ConfigError(f'unknown task "{task}". Known: {", ".join(mixture.tasks)}.')
-    names = [task] if task else list(mixture.tasks)
-    # A chat template lies in the model directory; without one the bare question is shown.
-    render = None if hasattr(style, "bind") else style.render
-    rows = []
-    for name in names:
-        source = mixture.tasks[name]
-        available = source.size(split)
-        for index in range(count if available is None else min(count, available)):
-            problem = source.problem(split, index)
-            thinking, answer = source.solution(problem)
-            prompt = render(problem) if render else problem.question
-            rows.append({
-                "id": problem.id, "task": name, "question": problem.question, "prompt": prompt,
-                "answer": problem.answer, "thinking": thinking, "solution_answer": answer,
-                "metadata": dict(problem.metadata),
-            })  # fmt: skip
-    return rows
-
-
-def problem_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Problems for a reader: the prompt marked line by line, then the worked solution."""
-    from cogitate.display.safe_text import one_line, strip_controls
-
-    lines: list[str] = []
-    for row in rows:
-        lines += [*([""] if lines else []), row["id"]]
-        lines += [f"  | {line}" for line in strip_controls(row["prompt"]).split("\n")]
-        if row["thinking"]:
-            lines.append(f"  thinking: {one_line(row['thinking'])}")
-        lines.append(f"  answer:   {one_line(str(row['answer']))}")
-    return "\n".join(lines) or "no problems in this split"

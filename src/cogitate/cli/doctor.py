@@ -2,10 +2,10 @@
 
 import argparse
 
-from cogitate.cli.common import ENVIRONMENT, OK, Parser, add_command, show
+from cogitate.cli.common import ENVIRONMENT, OK, Commands, add_command, show
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register the command."""
     parser = add_command(
         commands, "doctor", _doctor, help="check this machine and say what to do",

@@ -3,13 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from cogitate.cli.common import OK, Parser, add_command, show, warn
+from cogitate.cli.common import OK, Commands, Parser, add_command, show, warn
 
 if TYPE_CHECKING:
-    from cogitate.models.info import ModelInfo
+    import cogitate.models.info
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register ``model`` and its subcommands."""
     group = commands.add_parser("model", help="fetch, describe and list models")
     group.set_defaults(json=False, debug=False, command=lambda args: group.print_help() or OK)
@@ -48,10 +48,9 @@ def _info(args: argparse.Namespace) -> int:
     return OK
 
 
-def info_text(info: "ModelInfo") -> str:
+def info_text(info: "cogitate.models.info.ModelInfo") -> str:
     """A model's figures, one a line."""
-    from cogitate.display.shapes import count, size
-    from cogitate.display.summary import aligned
+    from cogitate.display.shapes import aligned, count, size
 
     heads = f"{info.num_heads} query, {info.num_kv_heads} key-value, {info.head_dim} wide"
     stored = f"{size(info.weight_bytes)} {', '.join(info.weight_dtypes)}"

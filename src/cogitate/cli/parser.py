@@ -18,7 +18,14 @@ from cogitate.cli import (
     run,
     sample,
 )
-from cogitate.cli.common import EXIT_CODES, INTERRUPTED, Parser, add_command, exit_code, report_error
+from cogitate.cli.common import (
+    EXIT_CODES,
+    INTERRUPTED,
+    Parser,
+    add_command,
+    exit_code,
+    report_error,
+)
 
 _DESCRIPTION = """\
 Teach a language model to reason with verifiable rewards, as DeepSeek-R1 does.

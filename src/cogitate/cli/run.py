@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cogitate.cli.common import ENVIRONMENT, OK, Parser, add_command, add_config, show
+from cogitate.cli.common import ENVIRONMENT, OK, Commands, add_command, add_config, show
 
 _RUN = """\
 Writes a self-contained run directory (output_dir/name): resolved config, metrics, every rollout,
@@ -15,7 +15,7 @@ passes and prints what the run will take. Starts nothing and writes nothing.
 """
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register both commands."""
     parser = add_command(commands, "run", _run, help="train as a TOML file says", description=_RUN)
     add_config(parser)

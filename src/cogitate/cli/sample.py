@@ -1,17 +1,8 @@
 """``cogitate sample``: completions of a prompt, or of a task's problems with their gold answers."""
 
 import argparse
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
-from cogitate.cli.common import OK, Parser, add_command, show
-
-if TYPE_CHECKING:
-    from cogitate.config import RunConfig
-    from cogitate.inference import OpenModel
-    from cogitate.protocols import Task
-    from cogitate.schema import Completion, Problem
+from cogitate.cli.common import OK, Commands, Parser, add_command, show
 
 
 def add_sampling(parser: Parser, *, temperature: float, max_tokens: int) -> None:
@@ -33,7 +24,7 @@ def add_device(parser: Parser) -> None:
     parser.add_argument("--kernels", default="auto", choices=("auto", "native", "torch"))
 
 
-def add(commands: "argparse._SubParsersAction[Parser]") -> None:
+def add(commands: Commands) -> None:
     """Register the command."""
     parser = add_command(
         commands, "sample", _sample, help="print completions of a prompt or of a task",
@@ -53,98 +44,8 @@ def add(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 
 def _sample(args: argparse.Namespace) -> int:
-    from cogitate.inference import open_model, question
+    from cogitate.cli.sampling import sample_rows, sample_text
 
-    if args.prompt is not None:
-        text = sys.stdin.read() if args.prompt == "-" else args.prompt
-        model = open_model(
-            args.model, template=args.template, device=args.device, kernels=args.kernels
-        )
-        rows = _rows(args, model, [question(text)], {}, raw=args.raw)
-    else:
-        config = _config(args)
-        problems, tasks = _problems(config, args.count)
-        template = args.template or (config.template.name if args.config else None)
-        model = open_model(
-            args.model, template=template, device=args.device, kernels=args.kernels
-        )
-        rows = _rows(args, model, problems, tasks)
+    rows = sample_rows(args)
     show(args, rows, sample_text(rows))
     return OK
-
-
-def _config(args: argparse.Namespace) -> "RunConfig":
-    from cogitate.config import load_config, tasks_config
-
-    return load_config(args.config) if args.config else tasks_config([{"kind": args.task}])
-
-
-def _problems(config: "RunConfig", count: int) -> tuple[list["Problem"], dict[str, "Task"]]:
-    from cogitate.tasks.mixture import build_mixture
-
-    mixture = build_mixture(config.tasks, config.seed)
-    problems = [p for name in mixture.tasks for p in mixture.held_out(name, count)]
-    return problems, dict(mixture.tasks)
-
-
-def _rows(
-    args: argparse.Namespace,
-    model: "OpenModel",
-    problems: Sequence["Problem"],
-    tasks: "dict[str, Task]",
-    *,
-    raw: bool = False,
-) -> list[dict[str, Any]]:
-    from cogitate.inference import raw_prompt, sample
-
-    params = model.params(
-        max_tokens=args.max_tokens, temperature=args.temperature, top_p=args.top_p,
-        top_k=args.top_k, seed=args.seed,
-    )  # fmt: skip
-    prompts = [raw_prompt(model, p.question) for p in problems] if raw else None
-    completions = sample(model, problems, params, samples=args.samples, prompts=prompts)
-    return [
-        _row(model, problem, completion, tasks.get(problem.task))
-        for problem, of_problem in zip(problems, completions, strict=True)
-        for completion in of_problem
-    ]
-
-
-def _row(
-    model: "OpenModel", problem: "Problem", completion: "Completion", task: "Task | None"
-) -> dict[str, Any]:
-    parsed = model.chat.parse(completion)
-    row: dict[str, Any] = {
-        "question": problem.question,
-        "completion": completion.text,
-        "finish_reason": str(completion.finish_reason),
-        "tokens": len(completion.token_ids),
-        "mean_logprob": sum(completion.logprobs) / max(1, len(completion.logprobs)),
-        "format_ok": parsed.format_ok,
-        "answer": parsed.answer,
-    }
-    if task is not None:
-        row |= {"gold": problem.answer, "score": task.verify(problem, parsed.answer)}
-    return row
-
-
-def sample_text(rows: Sequence[dict[str, Any]]) -> str:
-    """Completions for a reader; the question stands once above its samples."""
-    from cogitate.display.safe_text import one_line, strip_controls
-
-    lines: list[str] = []
-    previous = None
-    for row in rows:
-        if row["question"] != previous:
-            previous = row["question"]
-            lines += [*([""] if lines else []), f"Q  {strip_controls(row['question'])}"]
-        lines.append(f"A  {strip_controls(row['completion']).strip()}")
-        remarks = [f"{row['tokens']} tokens"]
-        if row["finish_reason"] == "length":
-            remarks.append("truncated")
-        if "gold" in row:
-            remarks.append(f"answer {one_line(str(row['answer']), 40)}")
-            remarks.append(f"gold {one_line(str(row['gold']), 40)}")
-            remarks.append({1.0: "right", None: "not verified"}.get(row["score"], "wrong"))
-        lines.append(f"   ({', '.join(remarks)})")
-    return "\n".join(lines)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cogitate.data.decontaminate import DEFAULT_NGRAM, NgramIndex, OverlapReport
 from cogitate.schema import Problem
@@ -16,12 +16,14 @@ _MANY_FAULTS = 0.05
 _FEW_PROBLEMS = 50
 
 
+@runtime_checkable
 class Renders(Protocol):
     """A prompt template: anything with ``render``."""
 
     def render(self, problem: Problem) -> str: ...
 
 
+@runtime_checkable
 class Encodes(Protocol):
     """A tokenizer: anything with ``encode``."""
 
@@ -163,7 +165,7 @@ def _advice(load: LoadReport, held_out: int, overlap: OverlapReport | None) -> l
             f"{load.answer_kinds['text']} gold answers are compared as text: an equal answer in "
             'another form counts as wrong. Set answer_kind = "number" to drop them.'
         )
-    if 0 < load.num_usable and held_out < _FEW_PROBLEMS:
+    if load.num_usable > 0 and held_out < _FEW_PROBLEMS:
         advice.append(
             f"Only {held_out} rows fall into the held-out split: intervals will be wide. "
             "Set held_out_path to a file of its own."

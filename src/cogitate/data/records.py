@@ -130,7 +130,9 @@ def problem_from_row(row: Mapping[str, Any]) -> Problem:
             metadata=row["metadata"],
         )
     except (KeyError, TypeError) as error:
-        raise DataError(f"not a problem: {error!r}. Expected {', '.join(PROBLEM_FIELDS)}.") from error
+        raise DataError(
+            f"not a problem: {error!r}. Expected {', '.join(PROBLEM_FIELDS)}."
+        ) from error
 
 
 def _read(path: Path, required: Iterable[str]) -> Records:

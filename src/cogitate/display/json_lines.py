@@ -2,17 +2,15 @@
 
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
+from cogitate.display.stream import Stream, print_line
 from cogitate.display.summary import before_after
-
-if TYPE_CHECKING:
-    from cogitate.schema import EvalResult, StepReport
-    from cogitate.train.listener import RunInfo, RunResult
+from cogitate.schema import EvalResult, StepReport
+from cogitate.train.listener import RunInfo, RunResult
 
 
 def jsonable(value: Any) -> Any:
@@ -38,7 +36,7 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 class JsonLinesDisplay:
     """Listener that prints one JSON object per event, with the event's name under ``event``."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: Stream | None = None) -> None:
         self._stream = stream
 
     def __enter__(self) -> "JsonLinesDisplay":
@@ -47,7 +45,7 @@ class JsonLinesDisplay:
     def __exit__(self, *exception: object) -> None:
         """Nothing to give back: lines are already out."""
 
-    def started(self, info: "RunInfo") -> None:
+    def started(self, info: RunInfo) -> None:
         """``{"event": "started", ...}`` with the fields of RunInfo."""
         self._emit("started", asdict(info))
 
@@ -55,7 +53,7 @@ class JsonLinesDisplay:
         """Phases are not printed."""
 
     def step(
-        self, report: "StepReport", sample_rows: Sequence[Mapping[str, Any]], eta: float | None
+        self, report: StepReport, sample_rows: Sequence[Mapping[str, Any]], eta: float | None
     ) -> None:
         """Metrics and seconds of a step; rollouts stay in their files."""
         self._emit(
@@ -69,7 +67,7 @@ class JsonLinesDisplay:
             },
         )
 
-    def evaluated(self, results: Sequence["EvalResult"]) -> None:
+    def evaluated(self, results: Sequence[EvalResult]) -> None:
         """All figures of one evaluation under ``results``."""
         self._emit("evaluated", {"results": [asdict(result) for result in results]})
 
@@ -81,10 +79,10 @@ class JsonLinesDisplay:
         """One sentence of advice."""
         self._emit("advice", {"text": text})
 
-    def finished(self, result: "RunResult") -> None:
+    def finished(self, result: RunResult) -> None:
         """The fields of RunResult and the before/after table."""
         rows = before_after(result.first_evals, result.last_evals)
         self._emit("finished", {**asdict(result), "before_after": rows})
 
     def _emit(self, event: str, fields: Mapping[str, Any]) -> None:
-        print(json_text({"event": event, **fields}), file=self._stream or sys.stdout, flush=True)
+        print_line(json_text({"event": event, **fields}), self._stream)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console, ConsoleRenderable
 from rich.live import Live
@@ -13,10 +13,8 @@ from cogitate.display.plain import eval_lines
 from cogitate.display.safe_text import encodable, strip_controls
 from cogitate.display.state import RunState
 from cogitate.display.summary import closing_lines
-
-if TYPE_CHECKING:
-    from cogitate.schema import EvalResult, StepReport
-    from cogitate.train.listener import RunInfo, RunResult
+from cogitate.schema import EvalResult, StepReport
+from cogitate.train.listener import RunInfo, RunResult
 
 
 class LiveDisplay:
@@ -47,7 +45,7 @@ class LiveDisplay:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
-    def started(self, info: "RunInfo") -> None:
+    def started(self, info: RunInfo) -> None:
         """Begin the picture of a run."""
         self._start = self._now()
         self.state = RunState(
@@ -62,12 +60,12 @@ class LiveDisplay:
         self.state.phase = name
 
     def step(
-        self, report: "StepReport", sample_rows: Sequence[Mapping[str, Any]], eta: float | None
+        self, report: StepReport, sample_rows: Sequence[Mapping[str, Any]], eta: float | None
     ) -> None:
         """Take in a step; the next redraw shows it."""
         self.state.record_step(report, sample_rows, eta)
 
-    def evaluated(self, results: Sequence["EvalResult"]) -> None:
+    def evaluated(self, results: Sequence[EvalResult]) -> None:
         """Scroll the figures past, so that they stay readable after the run."""
         self.state.record_eval(results)
         for line in eval_lines(results):
@@ -81,7 +79,7 @@ class LiveDisplay:
         """Show a sentence of advice."""
         self.state.record_advice(text)
 
-    def finished(self, result: "RunResult") -> None:
+    def finished(self, result: RunResult) -> None:
         """Replace the picture by the summary."""
         self._live.stop()
         for line in closing_lines(result):

@@ -1,19 +1,17 @@
 """One line of text per step, for logs, pipes, notebooks and terminals that cannot do more."""
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
-from cogitate.display.safe_text import encodable, one_line
+from cogitate.display.safe_text import one_line
 from cogitate.display.shapes import count, duration, interval, number, percent
 from cogitate.display.state import RunState
+from cogitate.display.stream import Stream, print_line
 from cogitate.display.summary import closing_lines
-
-if TYPE_CHECKING:
-    from cogitate.schema import EvalResult, StepReport
-    from cogitate.train.listener import RunInfo, RunResult
+from cogitate.schema import EvalResult, StepReport
+from cogitate.train.listener import RunInfo, RunResult
 
 
 class PlainDisplay:
@@ -24,7 +22,7 @@ class PlainDisplay:
 
     def __init__(
         self,
-        stream: TextIO | None = None,
+        stream: Stream | None = None,
         *,
         every_seconds: float = 10.0,
         now: Callable[[], float] = time.monotonic,
@@ -42,7 +40,7 @@ class PlainDisplay:
     def __exit__(self, *exception: object) -> None:
         """Nothing to give back: lines are already out."""
 
-    def started(self, info: "RunInfo") -> None:
+    def started(self, info: RunInfo) -> None:
         """Say what starts, where it writes, and from which step."""
         self._state = RunState(
             name=info.name, algorithm=info.algorithm, run_dir=str(info.run_dir),
@@ -61,7 +59,7 @@ class PlainDisplay:
         self._state.phase = name
 
     def step(
-        self, report: "StepReport", sample_rows: Sequence[Mapping[str, Any]], eta: float | None
+        self, report: StepReport, sample_rows: Sequence[Mapping[str, Any]], eta: float | None
     ) -> None:
         """Print a step line when it is time for one."""
         self._state.record_step(report, sample_rows, eta)
@@ -70,7 +68,7 @@ class PlainDisplay:
             self._next_line = self._now() + self._every_seconds
             self._print(step_line(self._state))
 
-    def evaluated(self, results: Sequence["EvalResult"]) -> None:
+    def evaluated(self, results: Sequence[EvalResult]) -> None:
         """Print every figure of an evaluation with its interval."""
         self._state.record_eval(results)
         for line in eval_lines(results):
@@ -85,15 +83,13 @@ class PlainDisplay:
         self._state.record_advice(text)
         self._print(f"advice: {one_line(text)}")
 
-    def finished(self, result: "RunResult") -> None:
+    def finished(self, result: RunResult) -> None:
         """Print the summary."""
         for line in closing_lines(result):
             self._print(line)
 
     def _print(self, line: str) -> None:
-        stream = self._stream or sys.stdout
-        encoding = getattr(stream, "encoding", None) or "utf-8"
-        print(encodable(line, encoding), file=stream, flush=True)
+        print_line(line, self._stream)
 
 
 def step_line(state: RunState) -> str:
@@ -119,7 +115,7 @@ def step_line(state: RunState) -> str:
     return "  ".join(parts)
 
 
-def eval_lines(results: Sequence["EvalResult"]) -> list[str]:
+def eval_lines(results: Sequence[EvalResult]) -> list[str]:
     """One line per task: ``eval step 10  extremes  greedy 90.8% [84.3, 94.8]  sampled ...``."""
     by_task: dict[str, list[EvalResult]] = {}
     for result in results:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-:=+*#"
@@ -37,7 +38,7 @@ def _bucket_means(values: Sequence[float], width: int) -> list[float]:
     if len(values) <= width:
         return list(values)
     edges = [round(index * len(values) / width) for index in range(width + 1)]
-    pieces = [values[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [values[start:end] for start, end in pairwise(edges)]
     return [sum(piece) / len(piece) for piece in pieces]
 
 
@@ -132,3 +133,13 @@ def number(value: float | None, digits: int = 2) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}f}" if math.isfinite(value) else str(value)
+
+
+def aligned(cells: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
+    """Rows of text in columns as wide as their widest cell, without trailing blanks."""
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    space = " " * gap
+    return [
+        space.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cogitate.schema import EvalResult, StepReport
+from cogitate.schema import EvalResult, StepReport
 
 MAX_ADVICE = 3
 
@@ -34,7 +33,7 @@ class RunState:
     checkpoint: str = ""
 
     def record_step(
-        self, report: "StepReport", sample_rows: Sequence[Mapping[str, Any]], eta: float | None
+        self, report: StepReport, sample_rows: Sequence[Mapping[str, Any]], eta: float | None
     ) -> None:
         """Take in one finished step."""
         self.step, self.eta_seconds = report.step, eta
@@ -47,7 +46,7 @@ class RunState:
         if sample_rows:
             self.sample = pick_sample(sample_rows, self.step)
 
-    def record_eval(self, results: Sequence["EvalResult"]) -> None:
+    def record_eval(self, results: Sequence[EvalResult]) -> None:
         """Take in the figures of one evaluation; one of the same step is replaced."""
         for result in results:
             history = self.evals.setdefault((result.task, result.mode), [])

@@ -1,13 +1,11 @@
 """How a run ended, in a few lines of text: held-out accuracy before and after, files, what next."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cogitate.display.shapes import duration, interval, percent
-
-if TYPE_CHECKING:
-    from cogitate.schema import EvalResult
-    from cogitate.train.listener import RunResult
+from cogitate.display.shapes import aligned, duration, interval, percent
+from cogitate.schema import EvalResult
+from cogitate.train.listener import RunResult
 
 _ENDINGS = {
     "completed": "Finished",
@@ -17,7 +15,7 @@ _ENDINGS = {
 
 
 def before_after(
-    first: Sequence["EvalResult"], last: Sequence["EvalResult"]
+    first: Sequence[EvalResult], last: Sequence[EvalResult]
 ) -> list[dict[str, Any]]:
     """One row per task and mode: accuracy and interval at the first and the last evaluation."""
     start: Mapping[tuple[str, str], EvalResult] = {(r.task, r.mode): r for r in first}
@@ -62,17 +60,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return aligned(cells)
 
 
-def aligned(cells: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
-    """Rows of text in columns as wide as their widest cell, without trailing blanks."""
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    space = " " * gap
-    return [
-        space.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-
-
-def closing_lines(result: "RunResult") -> list[str]:
+def closing_lines(result: RunResult) -> list[str]:
     """What a person wants to know at the end, top to bottom."""
     rows = before_after(result.first_evals, result.last_evals)
     lines = []

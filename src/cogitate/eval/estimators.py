@@ -7,34 +7,18 @@ other problems, so intervals resample problems, never samples.
 import math
 from collections.abc import Sequence
 
-from cogitate.errors import ConfigError
+from cogitate.insight.difficulty import pass_at_k
 from cogitate.insight.resampling import mean_interval
 
+__all__ = [
+    "bootstrap_interval",
+    "cons_at_k",
+    "mean_with_interval",
+    "pass_at_k",
+    "wilson_interval",
+]
+
 Z95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
-
-
-def pass_at_k(samples: int, correct: int, k: int) -> float:
-    """Chance that at least one of k samples, drawn without replacement from those seen, is correct.
-
-    pass@k = 1 - C(n - c, k) / C(n, k), an unbiased estimate for k <= n
-
-    Paper: Codex (arXiv:2107.03374) eq. 1.
-
-    Raises:
-        ConfigError: fewer than k samples.
-
-    >>> pass_at_k(64, 1, 16)
-    0.25
-    """
-    if not 1 <= k <= samples:
-        raise ConfigError(
-            f"pass@{k} from {samples} samples per problem: at least {k} are needed. "
-            f"Set eval.samples >= {k}, or 1 <= k <= {samples}."
-        )
-    if samples - correct < k:
-        return 1.0
-    # A product of ratios, because the binomials overflow a float from about n = 1030.
-    return 1.0 - math.prod(1.0 - k / i for i in range(samples - correct + 1, samples + 1))
 
 
 def cons_at_k(

@@ -151,7 +151,7 @@ def describe_change_point(
     if point.p_value > significance:
         return (
             f'No change point found for "{word}": the best split is no larger than chance '
-            f"would give (p = {_shown_p(point.p_value)})."
+            f"would give ({_shown_p(point.p_value)})."
         )
     direction = "rose" if point.rate_after > point.rate_before else "fell"
     times = f", a factor of {point.ratio:.2g}" if point.ratio else ""
@@ -162,10 +162,10 @@ def describe_change_point(
     )
     return (
         f'"{word}" {direction} at step {steps[point.index]}: {1000 * point.rate_before:.2f} to '
-        f"{1000 * point.rate_after:.2f} per 1,000 tokens{times} (p = {_shown_p(point.p_value)}, "
+        f"{1000 * point.rate_after:.2f} per 1,000 tokens{times} ({_shown_p(point.p_value)}, "
         f"permutation test). {shape}"
     )
 
 
 def _shown_p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

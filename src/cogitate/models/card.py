@@ -29,11 +29,10 @@ class ModelCard:
     def to_markdown(self) -> str:
         """The whole README.md.
 
-        >>> print(ModelCard(title="T", summary="S.", base_model="a/b").to_markdown()[:61])
+        >>> print(ModelCard(title="T", summary="S.", base_model="a/b").to_markdown()[:50])
         ---
         base_model: "a/b"
         library_name: "transformers"
-        pipeline
         """
         parts = [self._front_matter(), f"# {_one_line(self.title)}", self.summary.strip()]
         if self.facts:

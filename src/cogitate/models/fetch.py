@@ -76,6 +76,8 @@ def _from_hub(name: str, revision: str | None, *, offline: bool, report: Progres
             f'model "{name}": fetching from the hub needs huggingface_hub. '
             f"pip install 'cogitate[hub]'"
         ) from error
+    # The HTTP client's own base class; which client it is depends on the version of the hub.
+    http_error = hub_errors.HTTPError  # pyright: ignore[reportPrivateImportUsage]
     report(f"looking for {name} " + ("in the local hub cache" if offline else "on the hub"))
     try:
         path = huggingface_hub.snapshot_download(
@@ -95,7 +97,7 @@ def _from_hub(name: str, revision: str | None, *, offline: bool, report: Progres
             f'model "{name}" (revision {revision or "main"}): the hub has none, or it is private. '
             f"Presets that need no hub: {', '.join(sorted(PRESETS))}."
         ) from error
-    except (hub_errors.HTTPError, hub_errors.HFValidationError, OSError) as error:
+    except (http_error, hub_errors.HFValidationError, OSError) as error:
         how = "is not in the local hub cache" if offline else "could not be fetched from the hub"
         reason = str(error).strip().splitlines()[0].rstrip(". ")
         raise DataError(

@@ -93,7 +93,7 @@ def convert_gguf(source: Path, directory: Path) -> None:
 
 def gguf_to_hf_config(file: GGUFFile) -> dict[str, Any]:
     """The contents of config.json that describe the model in ``file``."""
-    family = file.metadata.get("general.architecture")
+    family = str(file.metadata.get("general.architecture"))
     if family not in ARCHITECTURES:
         raise DataError(
             f'{file.path}: architecture "{family}". Known: {", ".join(sorted(ARCHITECTURES))}.'

@@ -155,8 +155,8 @@ def read_safetensors_header(path: Path) -> dict[str, Any]:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        prefix = file.read(8)
-        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else -1
+        first = file.read(8)
+        length = struct.unpack("<Q", first)[0] if len(first) == 8 else -1
         if not 0 < length <= min(_MAX_HEADER_BYTES, size - 8):
             raise DataError(f"{path}: not a safetensors file (header of {length} bytes).")
         raw = file.read(length)

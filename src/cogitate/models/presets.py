@@ -287,4 +287,7 @@ def _read_manifest(directory: Path) -> dict[str, Any] | None:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) and "files" in manifest else None
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    entries = files.values() if isinstance(files, dict) else [None]
+    is_whole = all(isinstance(e, dict) and {"bytes", "sha256"} <= e.keys() for e in entries)
+    return manifest if is_whole else None

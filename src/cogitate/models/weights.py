@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -123,15 +124,16 @@ def save_model(
     """
     directory = Path(directory)
     dtype = dtype or model.embedding.weight.dtype
+    companions = {name: Path(source) / name for name in COMPANIONS} if source is not None else {}
     declared = Path(source) / "config.json" if source is not None else None
     before = read_json(declared) if declared is not None and declared.is_file() else None
     config = to_hf_config(model.config, source=before, dtype=str(dtype).removeprefix("torch."))
     check_replaceable(directory, allowed=_is_model_file)
     with replace_directory(directory) as fresh:
         (fresh / "config.json").write_text(_json(config), encoding="utf-8")
-        for name in COMPANIONS if source is not None else ():
-            if (Path(source) / name).is_file():
-                shutil.copyfile(Path(source) / name, fresh / name)
+        for name, path in companions.items():
+            if path.is_file():
+                shutil.copyfile(path, fresh / name)
         _write_shards(model, fresh, dtype=dtype, shard_bytes=shard_bytes)
         if card is not None:
             card.write(fresh)
@@ -181,7 +183,8 @@ def _open_tensors(directory: Path, stack: ExitStack) -> dict[str, safe_open]:
 
 def _open_file(path: Path, stack: ExitStack) -> dict[str, safe_open]:
     try:
-        file = stack.enter_context(safe_open(path, framework="pt"))
+        # safe_open is written in Rust; its stub gives __enter__ no type.
+        file = cast(safe_open, stack.enter_context(safe_open(path, framework="pt")))
         return dict.fromkeys(file.keys(), file)
     except FileNotFoundError as error:
         raise DataError(f"{path}: the index names this file, but it is missing.") from error

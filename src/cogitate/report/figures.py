@@ -17,8 +17,8 @@ Unit = Literal["percent", "number", "tokens", "seconds", "nats"]
 Point = tuple[int | float, float]
 """(step, value)."""
 
-WIDTH, HEIGHT = 440, 232
-LEFT, TOP, BOTTOM = 40, 12, 28
+WIDTH, HEIGHT = 440, 210
+LEFT, RIGHT, TOP, BOTTOM = 40, 14, 8, 24
 MAX_POINTS = 300
 """Longer series are drawn (not computed) as means of equal runs of neighbouring points."""
 
@@ -62,6 +62,8 @@ def shown(value: float, unit: Unit) -> str:
     """
     if unit == "percent":
         return f"{100 * value:.1f} %"
+    if unit == "nats":
+        value = round(value, 4) + 0.0
     if unit == "seconds":
         return f"{value:.1f} s"
     if value == 0:
@@ -126,11 +128,14 @@ def smoothed(points: Sequence[Point], window: int) -> list[Point]:
 def noisy(label: str, points: Sequence[Point], tone: str) -> list[Series]:
     """A noisy per-step series as two lines: every step faint, a trailing mean strong.
 
-    The window is a twelfth of the run, between 1 (then one plain line) and 50 steps.
+    The window is a twelfth of the run, at most 50 steps. A series that is short, or smooth by
+    itself (it travels less than twice its range), is one plain line.
     """
-    window = max(1, min(50, len(points) // 12))
-    if window < 2:
-        return [Series(label=label, points=points, tone=tone)]
+    window = min(50, len(points) // 12)
+    values = [y for _, y in points]
+    travelled = sum(abs(b - a) for a, b in pairwise(values))
+    if window < 2 or travelled < 2 * (max(values) - min(values)):
+        return [Series(label=label, points=thinned(points), tone=tone)]
     return [
         Series(label=label, points=thinned(points), tone=tone, faint=True),
         Series(label=label, points=thinned(smoothed(points, window)), tone=tone),
@@ -145,11 +150,10 @@ class _Frame:
     x_high: float
     y_low: float
     y_high: float
-    right: int
 
     def x(self, value: int | float) -> float:
         span = (self.x_high - self.x_low) or 1.0
-        return LEFT + (value - self.x_low) / span * (WIDTH - LEFT - self.right)
+        return LEFT + (value - self.x_low) / span * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
         span = (self.y_high - self.y_low) or 1.0
@@ -168,14 +172,7 @@ def _frame(chart: Chart) -> _Frame:
         step = ticks(low, high)
         gap = step[1] - step[0] if len(step) > 1 else high - low
         high = max(high, math.ceil(high / gap - 0.15) * gap)
-    labels = [_end_label(s, chart.unit) for s in chart.series if not s.faint]
-    right = 14 + int(6.4 * max((len(label) for label in labels), default=4))
-    return _Frame(x_low=min(xs), x_high=max(xs), y_low=low, y_high=high, right=min(right, 170))
-
-
-def _end_label(series: Series, unit: Unit) -> str:
-    value = shown(series.points[-1][1], unit)
-    return f"{series.label} {value}" if series.label else value
+    return _Frame(x_low=min(0, *xs), x_high=max(xs), y_low=low, y_high=high)
 
 
 def _path(points: Sequence[Point], frame: _Frame) -> str:
@@ -210,56 +207,36 @@ def _line(series: Series, frame: _Frame) -> str:
 
 def _grid(chart: Chart, frame: _Frame) -> str:
     parts: list[str] = []
-    right = WIDTH - frame.right
+    right = WIDTH - RIGHT
     for value in ticks(frame.y_low, frame.y_high):
         y = frame.y(value)
         label = f"{100 * value:g} %" if chart.unit == "percent" else shown(value, chart.unit)
         kind = "axis" if value == frame.y_low else "grid"
         parts.append(f'<path class="{kind}" d="M{LEFT},{y:.1f}H{right}"/>')
         parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}">{label}</text>')
-    for value in _x_ticks(frame.x_low, frame.x_high):
-        x = frame.x(value)
+    for index, value in enumerate(_x_ticks(frame.x_low, frame.x_high)):
+        name = f"{escaped(chart.x_label)} " if index == 0 else ""
         parts.append(
-            f'<text class="tick x" x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}">{value:,.0f}</text>'
+            f'<text class="tick x" x="{frame.x(value):.1f}" y="{HEIGHT - BOTTOM + 16}">'
+            f"{name}{value:,.0f}</text>"
         )
-    parts.append(
-        f'<text class="name" x="{right + 8}" y="{HEIGHT - BOTTOM + 16}">'
-        f"{escaped(chart.x_label)}</text>"
-    )
     return "".join(parts)
 
 
-def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """``positions`` moved apart to at least ``gap``, kept inside [low, high], order kept.
-
-    >>> spread([50.0, 52.0, 10.0], 10.0, 0.0, 100.0)
-    [50.0, 60.0, 10.0]
-    """
-    order = sorted(range(len(positions)), key=lambda i: positions[i])
-    placed = list(positions)
-    edge = low - gap
-    for i in order:
-        placed[i] = max(placed[i], edge + gap)
-        edge = placed[i]
-    edge = high + gap
-    for i in reversed(order):
-        placed[i] = min(placed[i], edge - gap)
-        edge = placed[i]
-    return placed
+def _dash_class(series: Series) -> str:
+    return ' class="dashed"' if series.dashed else ""
 
 
-def _labels(chart: Chart, frame: _Frame) -> str:
-    """The name and last value of each line, at its end."""
-    named = [series for series in chart.series if not series.faint]
-    wanted = [frame.y(_clamp(series.points[-1][1], frame)) + 3.5 for series in named]
-    x = WIDTH - frame.right + 7
-    return "".join(
-        f'<text class="end tone-{series.tone}" x="{x}" y="{y:.1f}">'
-        f"{escaped(_end_label(series, chart.unit))}</text>"
-        for series, y in zip(
-            named, spread(wanted, 14.0, TOP + 6.0, HEIGHT - BOTTOM - 1.0), strict=True
-        )
+def _legend(chart: Chart) -> str:
+    """The name and last value of each line, above the plot; in HTML, so that it never shrinks."""
+    keys = "".join(
+        f'<span class="tone-{series.tone}"><i{_dash_class(series)}></i>'
+        f"{escaped(series.label or 'latest')} "
+        f"<b>{shown(series.points[-1][1], chart.unit)}</b></span>"
+        for series in chart.series
+        if not series.faint
     )
+    return f'<div class="names">{keys}</div>'
 
 
 def _marks(chart: Chart, frame: _Frame) -> str:
@@ -284,7 +261,7 @@ def _hover_data(chart: Chart, frame: _Frame) -> str:
         }
         for series in strong
     ]
-    box = [LEFT, WIDTH - frame.right, TOP, HEIGHT - BOTTOM]
+    box = [LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM]
     data = {"x": [frame.x_low, frame.x_high], "box": box, "name": chart.x_label, "lines": lines}
     return escaped(json.dumps(data, ensure_ascii=True, separators=(",", ":")))
 
@@ -319,9 +296,9 @@ def line_chart(chart: Chart) -> str:
     caption = f'<p class="caption">{escaped(chart.caption)}</p>' if chart.caption else ""
     return (
         f'<figure class="chart"><figcaption>{escaped(chart.title)}</figcaption>'
-        f'<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'{_legend(drawn)}<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escaped(_spoken(drawn))}" data-chart="{_hover_data(drawn, frame)}">'
-        f"{_grid(drawn, frame)}{_marks(drawn, frame)}{body}{_labels(drawn, frame)}"
+        f"{_grid(drawn, frame)}{_marks(drawn, frame)}{body}"
         f'<g class="hover"></g></svg><div class="tip" hidden></div></div>{caption}</figure>'
     )
 

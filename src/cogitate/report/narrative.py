@@ -4,17 +4,19 @@ Every sentence follows from the run's own files by a stated rule. A gain is call
 its paired 95 % interval excludes zero; a change point only when its permutation p-value is small.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cogitate.insight.changepoint import change_point, describe_change_point
+from cogitate.insight.changepoint import ChangePoint, change_point, describe_change_point
 from cogitate.insight.length import slope_per_100_steps
 from cogitate.report.load import ALL, RunData, is_number
 from cogitate.report.samples import Samples
 from cogitate.report.summary import duration, signed_points
 from cogitate.train.advice import Adviser
 
+SIGNIFICANCE = 0.05
 PROCEDURAL = {
     "arithmetic",
     "chain_sum",
@@ -35,8 +37,8 @@ class Headline:
 
 
 def whole_points(fraction: float) -> str:
-    """A fraction as a whole per cent: 0.834 gives "83 %"."""
-    return f"{100 * fraction:.0f} %"
+    """A fraction as a whole per cent, halves upwards: 0.825 gives "83 %"."""
+    return f"{math.floor(100 * fraction + 0.5)} %"
 
 
 def main_result(found: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -97,9 +99,7 @@ def _spent(found: Mapping[str, Any]) -> str:
 def how_it_learned(run: RunData) -> str:
     """Where the learning signal came from."""
     if run.algorithm == "sft":
-        return (
-            "The model imitated worked solutions. Held-out problems were never part of training."
-        )
+        return "The model imitated worked solutions. Held-out problems were never part of training."
     reward = run.config.get("reward")
     parts = [
         name
@@ -136,14 +136,25 @@ def provenance(run: RunData) -> str:
     )
 
 
-def aha_sentence(samples: Samples) -> str:
-    """The change-point verdict on "wait" over training steps."""
-    rows = samples.train
-    point = change_point(
-        [row.reflection.wait.count for row in rows],
-        [float(row.reflection.num_tokens) for row in rows],
+def wait_change(samples: Samples) -> ChangePoint | None:
+    """The change point of "wait" over training steps, per token."""
+    return change_point(
+        [row.reflection.wait.count for row in samples.train],
+        [float(row.reflection.num_tokens) for row in samples.train],
     )
-    return describe_change_point(point, [row.step for row in rows], "wait")
+
+
+def change_step(samples: Samples, point: ChangePoint | None) -> int | None:
+    """The step to mark: of a significant change point (5 %) that a smooth trend does not match."""
+    if point is None or point.p_value > SIGNIFICANCE or point.is_gradual:
+        return None
+    return samples.train[point.index].step
+
+
+def aha_sentence(samples: Samples, point: ChangePoint | None) -> str:
+    """The change-point verdict on "wait"."""
+    steps = [row.step for row in samples.train]
+    return describe_change_point(point, steps, "wait", significance=SIGNIFICANCE)
 
 
 def control_sentence(samples: Samples) -> str:
@@ -155,8 +166,8 @@ def control_sentence(samples: Samples) -> str:
     who = "the untouched model" if first.step == 0 else f"the model at step {first.step}"
     return (
         f"Control on the same held-out problems: {who} uses {start.per_1k_tokens:.2f} reflective "
-        f"words per 1,000 tokens ({start.count} in all), the model at step {last.step} "
-        f"{end.per_1k_tokens:.2f} ({end.count})."
+        f"words per 1,000 tokens ({start.count} in all), the model at step {last.step} uses "
+        f"{end.per_1k_tokens:.2f} ({end.count} in all)."
     )
 
 
@@ -227,11 +238,11 @@ def _accuracy_caveats(found: Mapping[str, Any]) -> list[str]:
     said: list[str] = []
     modes = {row["mode"]: row for row in found["results"] if row["task"] == ALL}
     greedy, sampled = modes.get("greedy"), modes.get("sampled")
-    both = greedy and sampled and greedy["gain"] is not None and sampled["gain"] is not None
-    if both and sampled["gain"] > greedy["gain"] + 0.05:
+    gains = [row["gain"] for row in (greedy, sampled) if row and row["gain"] is not None]
+    if len(gains) == 2 and gains[1] > gains[0] + 0.05:
         said.append(
-            f"Sampled accuracy gained {signed_points(sampled['gain'])} points, greedy "
-            f"{signed_points(greedy['gain'])}: part of the sampled gain is the model becoming "
+            f"Sampled accuracy gained {signed_points(gains[1])} points, greedy "
+            f"{signed_points(gains[0])}: part of the sampled gain is the model becoming "
             "more decided, not more able. Greedy is the fairer number."
         )
     small = [row for row in found["results"] if row["num_problems"] < 100 and row["task"] != ALL]

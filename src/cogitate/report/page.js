@@ -125,7 +125,9 @@
 
   const column = (title, entries, gold) => {
     const node = make("div");
-    node.append(make("h3", "", title), ...entries.map((entry) => card(entry, gold)));
+    const cards = make("div", "cards");
+    cards.append(...entries.map((entry) => card(entry, gold)));
+    node.append(make("h3", "", title), cards);
     return node;
   };
 

@@ -149,6 +149,7 @@ def collect(run: RunData, limits: Limits | None = None) -> Samples:
     """Read the rollouts of ``run`` once, within ``limits``."""
     limits = limits or Limits()
     notes: list[str] = []
+    heldout, ends, shown = _read_heldout(run, limits, notes)
     steps = _affordable(run, limits)
     browsed = set(evenly(steps, limits.train_steps))
     train: list[StepBehaviour] = []
@@ -168,7 +169,6 @@ def collect(run: RunData, limits: Limits | None = None) -> Samples:
             f"Reflection, language and length by correctness were computed from {len(steps)} of "
             f"{len(run.rollout_files)} steps, evenly spread."
         )
-    heldout, ends, shown = _read_heldout(run, limits, notes)
     order = sorted(ends)
     return Samples(
         train=tuple(train),
@@ -228,12 +228,13 @@ def _problem(row: RolloutRow, limit: int) -> dict[str, Any]:
 
 
 def _by_problem(rows: Sequence[RolloutRow], limit: int) -> list[dict[str, Any]]:
-    """Problems sorted by task, each with its completions by step."""
+    """Problems together by task, each with its completions by step."""
     problems: dict[str, dict[str, Any]] = {}
     for row in rows:
         problem = problems.setdefault(row.problem_id, _problem(row, limit))
         problem["steps"].setdefault(str(row.step), []).append(_entry(row, limit))
-    return sorted(problems.values(), key=lambda problem: problem["task"])
+    order = list(dict.fromkeys(problem["task"] for problem in problems.values()))
+    return sorted(problems.values(), key=lambda problem: order.index(problem["task"]))
 
 
 def _characters(rows: Sequence[RolloutRow], limit: int) -> int:

@@ -48,7 +48,7 @@ _WHOLE_LITERAL = re.compile(
 )
 _MIXED = re.compile(r"(?:(?P<count>\d++)\s++)?(?P<top>[^/]+)/(?P<bottom>[^/]+)")
 _FRAC = re.compile(
-    r"(?P<left>\d?)\s*\\[dtc]?frac\s*"
+    r"(?P<left>(?:\d[ ]?)?)\\[dtc]?frac\s*"
     r"(?:\{\s*(?P<top>-?[\d,.]++)\s*\}|(?P<short_top>\d))\s*"
     r"(?:\{\s*(?P<bottom>-?[\d,.]++)\s*\}|(?P<short_bottom>\d))",
     re.ASCII,
@@ -113,9 +113,7 @@ def last_number(text: str, *, percent: bool = False) -> Fraction | None:
     return value / 100 if value is not None and is_percent else value
 
 
-def numbers_equal(
-    left: str, right: str, *, percent: bool = False, currency: bool = False
-) -> bool:
+def numbers_equal(left: str, right: str, *, percent: bool = False, currency: bool = False) -> bool:
     """Whether two texts are the same number, exactly.
 
     >>> numbers_equal("0.5", "1/2"), numbers_equal("0.33", "1/3"), numbers_equal("x", "x")
@@ -137,7 +135,8 @@ def _plain_fraction(match: re.Match[str]) -> str:
     """``\\frac`` as a/b; behind a digit it is the fraction of a mixed number, not a factor."""
     top = match["top"] or match["short_top"]
     bottom = match["bottom"] or match["short_bottom"]
-    return f"{match['left']}{' ' if match['left'] else ''}{top}/{bottom}"
+    left = match["left"].rstrip()
+    return f"{left} {top}/{bottom}" if left else f"{top}/{bottom}"
 
 
 def _undress(text: str) -> str:
@@ -207,9 +206,7 @@ def _rational(digits: str, part: str | None, exponent: int) -> Fraction | None:
     return Fraction(scaled) * Fraction(10) ** (exponent - len(fraction_digits))
 
 
-def _divide(
-    text: str, found: "deque[re.Match[str]]", divisor: Fraction | None
-) -> Fraction | None:
+def _divide(text: str, found: "deque[re.Match[str]]", divisor: Fraction | None) -> Fraction | None:
     """``a/b`` or the mixed ``n a/b`` before the last number; None for a/b/c and for a/0."""
     top = found.pop()
     before = text[max(0, top.start() - 8) : top.start()].rstrip()

@@ -9,6 +9,7 @@ One declared rule per kind, so that an answer cannot be right in one of two form
 
 import re
 import unicodedata
+from fractions import Fraction
 from typing import Literal
 
 from cogitate.rewards.exact import last_number, parse_number
@@ -22,12 +23,9 @@ OPTION_LETTERS = "ABCDEFGHIJ"
 
 _GSM8K_MARK = "####"
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
-_FRACTION = re.compile(
-    r"(?<!\d)(?:(\d{1,18})\s*)?\\[dtc]?frac\s*(?:\{\s*(-?\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))"
-)
+_DEGREES = re.compile(r"\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})")
 _STYLING = re.compile(
     r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\[!,;: ]|\\(?=\$|%)|(?<=\d)\{,\}(?=\d)"
-    r"|\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})"
 )
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _ONE_LETTER = re.compile(r"\(?([A-Ja-j])\)?[.:]?")
@@ -82,11 +80,11 @@ def decide_kind(gold: str, declared: str, question: str) -> Kind:
     if declared == "auto":
         if _is_option(gold) and _letter(gold) in _LISTED_OPTION.findall(question):
             return "choice"
-        if to_number_text(gold) and parse_number(to_number_text(gold)) is not None:
+        if gold_number(gold) is not None:
             return "number"
         declared = "text"
     if declared == "number":
-        if parse_number(to_number_text(gold)) is None:
+        if gold_number(gold) is None:
             raise GoldError("not a number")
         return "number"
     if declared == "choice":
@@ -111,31 +109,23 @@ def matches(kind: Kind, gold: str, answer: str, question: str) -> bool:
         return _chosen_option(answer, gold, question) == _letter(gold)
     if kind == "text":
         return normalise_text(answer) == normalise_text(gold)
-    value = parse_number(to_number_text(gold))
+    value = gold_number(gold)
     if value is None:
         raise GoldError("not a number")
-    return last_number(to_number_text(answer)) == value
+    return last_number(_DEGREES.sub("", answer)) == value
 
 
-def to_number_text(text: str) -> str:
-    r"""Numbers in LaTeX as plain text: ``\frac{14}{3}`` is 14/3, ``1{,}000`` is 1,000.
+def gold_number(gold: str) -> Fraction | None:
+    r"""The number a gold answer is, or None. A currency sign and degrees mean nothing.
 
-    >>> to_number_text(r"$-\dfrac{14}{3}$"), to_number_text(r"\$18.00")
-    ('-14/3', '18.00')
+    >>> gold_number(r"$-\dfrac{14}{3}$"), gold_number(r"\$18.00"), gold_number(r"90^\circ")
+    (Fraction(-14, 3), Fraction(18, 1), Fraction(90, 1))
     """
-    text = _STYLING.sub(_plain_styling, text).replace("$", "")
-    return _FRACTION.sub(_plain_fraction, text).strip()
+    return parse_number(_DEGREES.sub("", gold), currency=True)
 
 
 def _plain_styling(match: re.Match[str]) -> str:
     return "," if match.group() == "{,}" else ""
-
-
-def _plain_fraction(match: re.Match[str]) -> str:
-    whole, top, short_top, bottom, short_bottom = match.groups()
-    top, bottom = int(top or short_top), int(bottom or short_bottom)
-    # An integer right before a fraction makes a mixed number, not a product.
-    return f"{int(whole or 0) * bottom + top}/{bottom}"
 
 
 def normalise_text(text: str) -> str:
@@ -145,10 +135,11 @@ def normalise_text(text: str) -> str:
     ('evelyn', '(3,\\frac{x}{2})')
     """
     text = unicodedata.normalize("NFKC", text[-MAX_ANSWER_CHARS:])
-    text = _STYLING.sub(_plain_styling, _WRAPPER.sub(r"\1", text)).replace("$", "")
+    text = _DEGREES.sub("", _WRAPPER.sub(r"\1", text))
+    text = _STYLING.sub(_plain_styling, text).replace("$", "")
     text = re.sub(r"\\[dtc]frac", r"\\frac", text)
-    is_formula = any(char in text for char in "\\^_{}=+(")
-    text = re.sub(r"\s+", "" if is_formula else " ", text)
+    # Spaces matter between words only: "p - q" is "p-q", "New York" is not "NewYork".
+    text = re.sub(r" ?([^\w ]) ?", r"\1", " ".join(text.split()))
     return text.strip(" .,;:\"'").casefold()
 
 

@@ -1,17 +1,17 @@
 """Column styles of the data sets people have, converted to one record.
 
-    style                columns                                         from
-    declared             the columns named in the settings
-    verl                 prompt (messages), reward_model.ground_truth    verl parquet files
-    open-instruct        messages, ground_truth (or answer)              open-instruct RLVR
-    open-r1              problem, answer and/or solution                 open-r1, NuminaMath, MATH
-    multiple-choice      question, choices, answer (index or letter)     MMLU and its relatives
-    question-answer      question, answer (GSM8K: "... #### 72")         GSM8K, reasoning-gym
-    prompt-answer        prompt (text or messages), answer               plain files
-    trl                  prompt (text or messages), any of solution,     TRL prompt-only
-                         ground_truth, label, target, or no gold answer
-    instruction-output   instruction, output                             Alpaca-like
-    messages             messages; the last assistant turn is the gold   TRL conversational
+style                columns                                         from
+declared             the columns named in the settings
+verl                 prompt (messages), reward_model.ground_truth    verl parquet files
+open-instruct        messages, ground_truth (or answer)              open-instruct RLVR
+open-r1              problem, answer and/or solution                 open-r1, NuminaMath, MATH
+multiple-choice      question, choices, answer (index or letter)     MMLU and its relatives
+question-answer      question, answer (GSM8K: "... #### 72")         GSM8K, reasoning-gym
+prompt-answer        prompt (text or messages), answer               plain files
+trl                  prompt (text or messages), any of solution,     TRL prompt-only
+                     ground_truth, label, target, or no gold answer
+instruction-output   instruction, output                             Alpaca-like
+messages             messages; the last assistant turn is the gold   TRL conversational
 """
 
 import json
@@ -82,14 +82,16 @@ def to_record(
     Raises:
         RowError: no style fits, or the question cannot be used.
     """
-    style = "declared" if question_column else recognise(row)
-    if style is None:
-        raise RowError(f"columns {sorted(row)} fit no known style")
-    question, gold = _fields(style, row, question_column)
+    if question_column is not None:
+        style, question = "declared", _named(row, question_column)
+        gold = _first(row, ("answer", *_PROMPT_GOLDS))
+    else:
+        style = recognise(row)
+        if style is None:
+            raise RowError(f"columns {sorted(row)} fit no known style")
+        question, gold = _fields(style, row)
     if answer_column is not None:
-        if answer_column not in row:
-            raise RowError(f'no column "{answer_column}" among {sorted(row)}')
-        gold = row[answer_column]
+        gold = _named(row, answer_column)
     messages = _messages(question)
     if style == "messages" and answer_column is None:
         messages, gold = _split_last_answer(messages)
@@ -104,25 +106,29 @@ def to_record(
     )
 
 
-def _fields(style: str, row: Mapping[str, Any], question_column: str | None) -> tuple[Any, Any]:
-    """The question and the gold answer as they stand in the row."""
-    if style == "declared":
-        if question_column not in row:
-            raise RowError(f'no column "{question_column}" among {sorted(row)}')
-        return row[question_column], next(
-            (row[name] for name in ("answer", *_PROMPT_GOLDS) if row.get(name) is not None), None
-        )
+def _named(row: Mapping[str, Any], column: str) -> Any:
+    if column not in row:
+        raise RowError(f'no column "{column}" among {sorted(row)}')
+    return row[column]
+
+
+def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def _fields(style: str, row: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The question and the gold answer as they stand in a row of a recognised style."""
     if style == "verl":
-        return row["prompt"], _ground_truth(row["reward_model"])
+        return row["prompt"], _rule_gold(row["reward_model"])
     if style == "multiple-choice":
         return _choice_question(row), _choice_letter(row["answer"])
     if style == "open-r1":
-        return row["problem"], row["solution"] if row.get("answer") is None else row["answer"]
+        return row["problem"], _first(row, ("answer", "solution"))
     if style == "trl":
-        golds = (row[name] for name in _PROMPT_GOLDS if row.get(name) is not None)
-        return row["prompt"], next(golds, None)
+        return row["prompt"], _first(row, _PROMPT_GOLDS)
+    if style == "open-instruct":
+        return row["messages"], _first(row, ("ground_truth", "answer"))
     names = {
-        "open-instruct": ("messages", "ground_truth" if "ground_truth" in row else "answer"),
         "question-answer": ("question", "answer"),
         "prompt-answer": ("prompt", "answer"),
         "instruction-output": ("instruction", "output"),
@@ -131,7 +137,7 @@ def _fields(style: str, row: Mapping[str, Any], question_column: str | None) -> 
     return row[names[0]], row[names[1]] if names[1] else None
 
 
-def _ground_truth(reward_model: Any) -> Any:
+def _rule_gold(reward_model: Any) -> Any:
     if isinstance(reward_model, str):
         try:
             reward_model = json.loads(reward_model)
@@ -242,8 +248,5 @@ def _difficulty(row: Mapping[str, Any]) -> float | None:
 
 def _lookup(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     places = [row, *(row[name] for name in _NESTED if isinstance(row.get(name), Mapping))]
-    for place in places:
-        for name in names:
-            if place.get(name) is not None:
-                return place[name]
-    return None
+    found = (_first(place, names) for place in places)
+    return next((value for value in found if value is not None), None)

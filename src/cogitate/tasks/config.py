@@ -193,9 +193,7 @@ class WordProblemsConfig(TaskConfigBase):
     kind: Literal["word_problems"] = "word_problems"
     steps: Annotated[Span, _within(1, 2)] = (1, 1)
     """Number of calculations."""
-    operations: Annotated[
-        tuple[Literal["+", "-", "*"], ...], AfterValidator(_unique)
-    ] = ("+", "-")
+    operations: Annotated[tuple[Literal["+", "-", "*"], ...], AfterValidator(_unique)] = ("+", "-")
     """Operations to draw from."""
     digits: Annotated[Span, _within(1, 4)] = (1, 2)
     """Digits of the numbers that are added and subtracted."""

@@ -84,9 +84,7 @@ def _question(values: list[int], target: int, config: CountdownConfig) -> str:
     )
 
 
-def _build(
-    draw: Draw, values: list[int], operations: tuple[str, ...]
-) -> tuple[int, str] | None:
+def _build(draw: Draw, values: list[int], operations: tuple[str, ...]) -> tuple[int, str] | None:
     """A random expression over all values, or None when a step is not a positive integer."""
     pool: list[tuple[Fraction, str]] = [(Fraction(value), str(value)) for value in values]
     while len(pool) > 1:

@@ -8,11 +8,12 @@ import csv
 import gzip
 import io
 import json
+import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from cogitate.errors import DataError, MissingExtra
 
@@ -101,10 +102,10 @@ def format_of(path: Path) -> str:
     return name.suffix
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> io.BufferedIOBase:
     try:
         if path.suffix == ".gz":
-            return gzip.open(path, "rb")  # type: ignore[return-value]
+            return gzip.GzipFile(path, "rb")
         if path.suffix == ".zst":
             return _open_zst(path)
         return path.open("rb")
@@ -112,12 +113,12 @@ def _open(path: Path) -> BinaryIO:
         raise DataError(f"{path}: cannot be opened ({error}).") from error
 
 
-def _open_zst(path: Path) -> BinaryIO:
+def _open_zst(path: Path) -> io.BufferedIOBase:
     try:
-        import zstandard
+        import zstandard  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise missing_extra(path, "zstandard") from error
-    return zstandard.open(path, "rb")
+    return io.BufferedReader(zstandard.open(path, "rb"))
 
 
 def missing_extra(source: object, package: str) -> MissingExtra:
@@ -128,7 +129,7 @@ def missing_extra(source: object, package: str) -> MissingExtra:
     )
 
 
-def _json_lines(stream: BinaryIO, limit: int) -> Iterator[RawRow | BadRow]:
+def _json_lines(stream: io.BufferedIOBase, limit: int) -> Iterator[RawRow | BadRow]:
     for number, line in _lines(stream, limit):
         if isinstance(line, BadRow):
             yield line
@@ -136,7 +137,7 @@ def _json_lines(stream: BinaryIO, limit: int) -> Iterator[RawRow | BadRow]:
             yield _json_row(number, line)
 
 
-def _lines(stream: BinaryIO, limit: int) -> Iterator[tuple[int, bytes | BadRow]]:
+def _lines(stream: io.BufferedIOBase, limit: int) -> Iterator[tuple[int, bytes | BadRow]]:
     """Lines without ever holding more than ``limit`` bytes of one."""
     number = 0
     while True:
@@ -147,7 +148,7 @@ def _lines(stream: BinaryIO, limit: int) -> Iterator[tuple[int, bytes | BadRow]]
                 _skip_line(stream, limit)
                 yield number, BadRow(number=number, reason=f"longer than {limit} bytes")
                 continue
-        except (EOFError, OSError, zlib.error) as error:
+        except _broken_stream_errors() as error:
             # gzip reports a cut file as EOFError; everything before it has been read.
             reason = f"the file ends or breaks here, later rows are lost: {error}"
             yield number, BadRow(number=number, reason=reason)
@@ -157,7 +158,14 @@ def _lines(stream: BinaryIO, limit: int) -> Iterator[tuple[int, bytes | BadRow]]
         yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
 
 
-def _skip_line(stream: BinaryIO, limit: int) -> None:
+def _broken_stream_errors() -> tuple[type[Exception], ...]:
+    """What reading a cut or damaged compressed file raises."""
+    zstandard = sys.modules.get("zstandard")
+    errors = (EOFError, OSError, zlib.error)
+    return errors if zstandard is None else (*errors, zstandard.ZstdError)
+
+
+def _skip_line(stream: io.BufferedIOBase, limit: int) -> None:
     while (piece := stream.readline(limit)) and not piece.endswith(b"\n"):
         pass
 
@@ -207,7 +215,8 @@ def _read_json(path: Path, options: SourceOptions) -> Iterator[RawRow | BadRow]:
 def _read_csv(path: Path) -> Iterator[RawRow | BadRow]:
     # A byte that is not UTF-8 becomes a surrogate, which is refused with its row later on.
     with _open(path) as raw:
-        text = io.TextIOWrapper(raw, "utf-8-sig", errors="surrogateescape", newline="")
+        buffer: Any = raw
+        text = io.TextIOWrapper(buffer, "utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text)
         header = next(reader, [])
         if not header:
@@ -221,7 +230,7 @@ def _csv_rows(reader: Any, header: list[str]) -> Iterator[RawRow | BadRow]:
         number += 1
         try:
             cells = next(reader, None)
-        except (csv.Error, EOFError, OSError, zlib.error) as error:
+        except (csv.Error, *_broken_stream_errors()) as error:
             yield BadRow(number=number, reason=f"not CSV: {error}")
             if isinstance(error, csv.Error):
                 continue

@@ -35,7 +35,6 @@ PROCEDURAL: Mapping[str, type[ProceduralTask[Any]]] = MappingProxyType({
 })  # fmt: skip
 """The class of each procedural kind: the one line that a new task adds here."""
 
-_REPEATS_PER_PROBLEM = 20
 _logger = logging.getLogger(__name__)
 
 
@@ -84,21 +83,13 @@ class Mixture:
         """
         if task_name not in self.tasks:
             raise ConfigError(f'unknown task "{task_name}". Known: {", ".join(self.tasks)}.')
-        task = self.tasks[task_name]
-        size = task.size("heldout")
-        draws = count * _REPEATS_PER_PROBLEM if size is None else min(count, size)
-        problems: dict[str, Problem] = {}
-        for index in range(draws):
-            if len(problems) == count:
-                break
-            problem = task.problem("heldout", index)
-            problems.setdefault(problem.id, problem)
+        problems = _first_different(self.tasks[task_name], count)
         if len(problems) < count:
             _logger.warning(
                 'task "%s" has only %d different held-out problems, %d were asked for',
                 task_name, len(problems), count,
             )  # fmt: skip
-        return list(problems.values())
+        return problems
 
     def _locate(self, split: str, index: int) -> tuple[int, int]:
         check_split(split)
@@ -118,6 +109,22 @@ class Mixture:
             if point < upper:
                 return number
         return len(self._cumulative) - 1
+
+
+def _first_different(task: Task, count: int) -> list[Problem]:
+    """The first different held-out problems, until so many repeats that there are no more.
+
+    Of n equally likely problems, one is not seen in 10 n draws with probability exp(-10).
+    """
+    size = task.size("heldout")
+    problems: dict[str, Problem] = {}
+    index = repeats = 0
+    while len(problems) < count and index != size and repeats < 50 + 10 * len(problems):
+        problem = task.problem("heldout", index)
+        repeats = repeats + 1 if problem.id in problems else 0
+        problems.setdefault(problem.id, problem)
+        index += 1
+    return list(problems.values())
 
 
 def build_task(config: TaskConfig, *, run_seed: int = 0) -> Task:
@@ -153,16 +160,15 @@ def _custom_task(config: CustomConfig, run_seed: int) -> Task:
     factory = getattr(_load_module(Path(file).expanduser()), function_name, None)
     if not callable(factory):
         raise ConfigError(f'tasks.factory: {file} has no function "{function_name}".')
-    task: Task = factory(
-        name=config.name, seed=config.seed, run_seed=run_seed, **config.settings
-    )
-    missing = [n for n in ("size", "problem", "verify", "solution") if not hasattr(task, n)]
-    if missing or getattr(task, "name", None) != config.name:
+    made: Any = factory(name=config.name, seed=config.seed, run_seed=run_seed, **config.settings)
+    missing = [n for n in ("size", "problem", "verify", "solution") if not hasattr(made, n)]
+    if missing or getattr(made, "name", None) != config.name:
         raise ConfigError(
-            f"{config.factory} returned a {type(task).__name__} that is not a task named "
+            f"{config.factory} returned a {type(made).__name__} that is not a task named "
             f'"{config.name}" (missing: {", ".join(missing) or "the right name"}). '
             "Expected cogitate.protocols.Task."
         )
+    task: Task = made
     return task
 
 

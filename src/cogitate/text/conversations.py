@@ -173,9 +173,7 @@ def _turn(
     return chat.render_prompt(problem).token_ids, chat.completion_ids(completion)
 
 
-def _example(
-    example_id: str, turns: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
-) -> Example:
+def _example(example_id: str, turns: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> Example:
     """One sequence from turns of which each prompt extends everything before it."""
     token_ids: tuple[int, ...] = ()
     mask: tuple[bool, ...] = ()
@@ -189,13 +187,14 @@ def _messages(value: object, example_id: str, role: str | None = None) -> list[M
     """Messages from a column: text (given a role for it) or a list of {"role", "content"}."""
     if isinstance(value, str) and role is not None:
         value = [{"role": role, "content": value}]
-    messages = []
-    for entry in value if isinstance(value, Iterable) and not isinstance(value, str) else [value]:
-        content = entry.get("content") if isinstance(entry, Mapping) else None
-        if not isinstance(content, str) or entry["role"] not in _ROLES:
+    messages: list[Message] = []
+    entries = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    for entry in entries:
+        fields = dict(entry) if isinstance(entry, Mapping) else {}
+        if not isinstance(fields.get("content"), str) or fields.get("role") not in _ROLES:
             raise DataError(
                 f"{example_id}: {str(entry)[:120]!r} is not a message. Expected a mapping with "
                 f"'role' (one of {', '.join(_ROLES)}) and text 'content'."
             )
-        messages.append(Message(role=entry["role"], content=content))
+        messages.append(Message(role=fields["role"], content=fields["content"]))
     return messages

@@ -215,7 +215,7 @@ class _Meter(NodeTransformer):
         return _through("metered_concat", node.nodes[0], *node.nodes[1:])
 
 
-def _through(filter_name: str, value: nodes.Expr, *args: nodes.Expr) -> nodes.Filter:
+def _through(filter_name: str, value: Any, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(value, filter_name, list(args), [], None, None, lineno=value.lineno)
 
 

@@ -15,7 +15,7 @@ A template knows text only; ``text/chat.py`` adds the tokenizer.
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cogitate.errors import ConfigError, DataError
 from cogitate.schema import Message, Problem
@@ -31,9 +31,7 @@ from cogitate.text.think import (
 )
 from cogitate.text.tokenizer import Tokenizer
 
-BOXED_INSTRUCTION = (
-    "Please reason step by step, and put your final answer within \\boxed{}."
-)
+BOXED_INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
 # Paper: DeepSeek-R1 (arXiv:2501.12948v1) Table 1.
 _CONVERSATION = (
     "A conversation between User and Assistant. The user asks a question, and the Assistant "
@@ -47,6 +45,7 @@ R1_ZERO_PREAMBLE = (
 )
 
 
+@runtime_checkable
 class Template(Protocol):
     """How problems are asked and completions are read.
 

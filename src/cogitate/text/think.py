@@ -273,9 +273,7 @@ def _single_answer(content: str) -> tuple[str | None, list[str]]:
     return (answer, []) if has_visible_text(answer) else (None, ["empty answer"])
 
 
-def _untagged_answer(
-    rest: str, require_box: bool, truncated: bool
-) -> tuple[str | None, list[str]]:
+def _untagged_answer(rest: str, require_box: bool, truncated: bool) -> tuple[str | None, list[str]]:
     has_box = bool(boxed_contents(rest))
     if require_box and not has_box:
         return None, ["no \\boxed{} outside the thinking"]

@@ -1,13 +1,9 @@
 """``final/``: the trained model as a Hugging Face directory with a card that says what it is."""
 
-import os
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from cogitate.config import RunConfig
-from cogitate.filesystem import DISK
 from cogitate.models.card import ModelCard
 from cogitate.models.transformer import Transformer
 from cogitate.models.weights import save_model
@@ -35,23 +31,8 @@ def save_final(
         source: the Hugging Face directory that training started from; its tokenizer and templates
             are copied.
     """
-    temporary = target.with_name(f"{target.name}.tmp-{uuid.uuid4().hex[:8]}")
-    temporary.mkdir(parents=True)
-    save_model(model, temporary, source=source)
-    model_card(config, step=step, first=first, last=last).write(temporary)
-    for path in temporary.rglob("*"):
-        if path.is_file():
-            DISK.sync_file(path)
-    DISK.sync_dir(temporary)
-    if target.exists():
-        replaced = target.with_name(f"{target.name}.tmp-replaced")
-        shutil.rmtree(replaced, ignore_errors=True)
-        os.rename(target, replaced)
-        os.rename(temporary, target)
-        shutil.rmtree(replaced)
-    else:
-        os.rename(temporary, target)
-    DISK.sync_dir(target.parent)
+    card = model_card(config, step=step, first=first, last=last)
+    save_model(model, target, source=source, card=card)
     return target
 
 

@@ -18,7 +18,8 @@ from typing import TypeVar
 
 from cogitate.config import RunConfig
 from cogitate.errors import CheckpointError, CogitateError, ConfigError
-from cogitate.metrics import Stopwatch
+from cogitate.filesystem import crash_point
+from cogitate.metrics import Stopwatch, read_rows
 from cogitate.rundir import RunDir
 from cogitate.schema import EvalResult, Problem, SamplingParams, StepReport
 from cogitate.tasks.hashing import hash64
@@ -150,6 +151,7 @@ class TrainingLoop:
         self._seconds_before = self.state.seconds
         discard_after(self.run_dir, step=self.state.step, eval_step=self.state.last_eval_step)
         self.record.remember()
+        self.pace.remember(read_rows(self.run_dir.timing))
         notices += [
             f"Changed since step {checkpoint.step}: {name} is {new!r} and was {old!r}."
             for name, (old, new) in changes.items()
@@ -170,7 +172,7 @@ class TrainingLoop:
         )
 
     def _first_evaluation(self) -> None:
-        clock = Stopwatch()
+        clock = Stopwatch(time.monotonic)
         with clock("total"), clock("eval"):
             self._evaluate(0)
         self.record.timing(0, {}, clock.seconds)
@@ -178,7 +180,7 @@ class TrainingLoop:
     # ------------------------------------------------------------------------------- one step
 
     def _step(self, step: int) -> None:
-        clock, last = Stopwatch(), self.config.steps
+        clock, last = Stopwatch(time.monotonic), self.config.steps
         started = time.monotonic()
         with clock("total"):
             self.listener.phase("step")
@@ -342,6 +344,7 @@ class TrainingLoop:
     def _save_final(self) -> Path:
         self.listener.phase("final")
         first, last = first_and_last_evals(self.run_dir)
+        crash_point("final")
         return save_final(
             self.run_dir.final,
             self.placement.policy.model,

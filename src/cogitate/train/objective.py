@@ -247,20 +247,6 @@ def off_policy_weights(
     return torch.where((advantages < 0) & (drift > threshold), 0.0, torch.ones_like(advantages))
 
 
-def soft_overlong_penalty(length: int, *, max_tokens: int, buffer: int) -> float:
-    """Penalty in [-1, 0] added to the reward of a completion that nears its token limit.
-
-    0 up to max_tokens - buffer, then linear, -1 at max_tokens and beyond.
-
-    Paper: DAPO (arXiv:2503.14476) eq. 13. ``length``, ``max_tokens``, ``buffer`` in tokens.
-
-    >>> soft_overlong_penalty(18432, max_tokens=20480, buffer=4096)
-    -0.5
-    """
-    excess = length - (max_tokens - buffer)
-    return 0.0 if excess <= 0 else -min(1.0, excess / buffer if buffer > 0 else 1.0)
-
-
 # --- reductions and partial means ---------------------------------------------------------------
 
 
@@ -290,6 +276,6 @@ def token_means(
     totals = torch.stack([torch.where(mask, v.detach(), 0.0).sum() for v in values.values()])
     weight = float(mask.sum())
     return {
-        name: Metric(total=total, weight=weight)
-        for name, total in zip(values, totals.tolist(), strict=True)
+        name: Metric(total=float(total), weight=weight)
+        for name, total in zip(values, totals.cpu(), strict=True)  # one transfer for all of them
     }

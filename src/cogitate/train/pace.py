@@ -1,7 +1,9 @@
 """How long things take, and so how long the rest will."""
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import Any
 
 RECENT = 20
 
@@ -15,6 +17,17 @@ class Pace:
     def record(self, name: str, seconds: float) -> None:
         """Note one duration; ``name`` is "step", "eval" or "save"."""
         self._recent[name].append(seconds)
+
+    def remember(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take in rows of ``timing.jsonl``, as after a resume."""
+        for row in rows:
+            seconds = dict(row["seconds"])
+            apart = {"eval": seconds.get("eval"), "save": seconds.get("checkpoint")}
+            for name, value in apart.items():
+                if value is not None:
+                    self.record(name, value)
+            if row["step"] > 0:
+                self.record("step", seconds["total"] - sum(v for v in apart.values() if v))
 
     def typical(self, name: str) -> float:
         """Median of the recent durations, so that one slow step does not move it; 0.0 if none."""

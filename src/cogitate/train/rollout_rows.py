@@ -17,6 +17,7 @@ def rollout_row(
     prompt: Prompt,
     completion: Completion,
     reward: Reward,
+    format_ok: bool,
     **extra: Any,
 ) -> dict[str, Any]:
     """One completion with its question, tokens, reward and gold answer, as plain values.
@@ -39,6 +40,8 @@ def rollout_row(
         "error": reward.error,
         "parsed_answer": reward.parsed_answer,
         "gold": problem.answer,
+        "format_ok": format_ok,
+        "difficulty": problem.metadata.get("difficulty"),
         "finish_reason": completion.finish_reason.value,
         "policy_version": completion.policy_version,
         **extra,
@@ -66,6 +69,7 @@ def step_rows(
                     prompt=prompt,
                     completion=rollout.completion,
                     reward=reward,
+                    format_ok=chat.parse(rollout.completion).format_ok,
                     advantage=advantages.get(id(rollout)),
                 )
             )

@@ -16,6 +16,7 @@ from cogitate.checkpoint import (
     save_checkpoint,
 )
 from cogitate.config import RunConfig
+from cogitate.errors import CheckpointError
 from cogitate.filesystem import DISK, FileSystem
 from cogitate.protocols import Placement
 from cogitate.rundir import RunDir
@@ -75,14 +76,22 @@ class Saver:
         """Load the weights of the newest checkpoint that verifies.
 
         Returns:
-            the checkpoint (None: there is none), those refused, and settings changed since.
+            the checkpoint (None: there is none), newer ones that were refused, and settings changed
+            since.
 
         Raises:
-            CheckpointError: it belongs to a run with other settings.
+            CheckpointError: it belongs to a run with other settings, or there are some and none
+                verifies. Starting over would then delete results, so that is left to the user.
         """
         checkpoint, refusals = find_checkpoint(self.run_dir.checkpoints)
+        if checkpoint is None and refusals:
+            listing = "\n".join(f"  {refusal.reason}" for refusal in refusals)
+            raise CheckpointError(
+                f"no checkpoint of {self.run_dir.path} can be used:\n{listing}\n"
+                "Repair or restore one of them, or start a new run under another name."
+            )
         if checkpoint is None:
-            return None, refusals, {}
+            return None, [], {}
         saved = replace(checkpoint, config=self._with_defaults(checkpoint.config))
         changes = require_same_config(saved, self._config_values, may_change=MAY_CHANGE)
         checkpoint.load(self.parts())

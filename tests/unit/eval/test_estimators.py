@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from cogitate.errors import ConfigError
 from cogitate.eval.estimators import (
     bootstrap_interval,
     cons_at_k,
@@ -30,7 +29,7 @@ class TestPassAtK:
 
     @pytest.mark.parametrize("k", [0, 5])
     def test_needs_k_samples(self, k: int) -> None:
-        with pytest.raises(ConfigError, match="from 4 samples"):
+        with pytest.raises(ValueError, match="n = 4 samples"):
             pass_at_k(4, 1, k)
 
 

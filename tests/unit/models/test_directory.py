@@ -41,9 +41,14 @@ def test_after_an_error_the_old_content_is_untouched(
     target = tmp_path / "model"
     target.mkdir()
     (target / "old").touch()
-    with pytest.raises(error), replace_directory(target) as fresh:
-        (fresh / "half").touch()
-        raise error
+
+    def fail_halfway() -> None:
+        with replace_directory(target) as fresh:
+            (fresh / "half").touch()
+            raise error
+
+    with pytest.raises(error):
+        fail_halfway()
     assert names(target) == ["old"]
     assert names(tmp_path) == ["model"]
 

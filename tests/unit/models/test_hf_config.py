@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_models import TINY, TINY_QWEN2, TINY_QWEN3
 
 from cogitate.errors import DataError
 from cogitate.models.config import ModelConfig, RopeConfig
 from cogitate.models.hf_config import parse_config, read_config, read_json, to_hf_config
+from tiny_models import TINY, TINY_QWEN2, TINY_QWEN3
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",
@@ -37,7 +37,7 @@ def test_llama_with_everything_left_out_has_the_defaults_of_transformers() -> No
     assert config.max_position == 2048
     assert config.rope == RopeConfig(theta=10_000.0)
     assert not config.tie_embeddings
-    assert not (config.attention_bias or config.output_bias or config.mlp_bias)
+    assert not any((config.attention_bias, config.output_bias, config.mlp_bias))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_new_scaling_is_written_in_the_layout_of_the_source(layout: dict[str, An
 
 
 def test_a_source_of_another_family_is_refused() -> None:
-    with pytest.raises(DataError, match="cannot save a llama model .* of a qwen2 model"):
+    with pytest.raises(DataError, match=r"cannot save a llama model .* of a qwen2 model"):
         to_hf_config(TINY, source=QWEN2)
 
 
@@ -275,7 +275,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes, message: str) -
 
 
 def test_a_missing_and_an_endless_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file. A model directory holds"):
+    with pytest.raises(DataError, match=r"no such file. A model directory holds"):
         read_config(tmp_path)
     with (tmp_path / "config.json").open("wb") as file:
         file.truncate(1 << 30)

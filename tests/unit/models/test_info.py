@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_models import TINY, TINY_QWEN2, TINY_QWEN3, random_model
 
 from cogitate.errors import DataError
 from cogitate.models.card import ModelCard
@@ -20,6 +19,7 @@ from cogitate.models.config import ModelConfig
 from cogitate.models.info import count_parameters, model_info, read_safetensors_header
 from cogitate.models.transformer import Transformer
 from cogitate.models.weights import save_model
+from tiny_models import TINY, TINY_QWEN2, TINY_QWEN3, random_model
 
 BIASED = replace(TINY, attention_bias=True, output_bias=True, mlp_bias=True)
 

@@ -2,16 +2,17 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from tiny_models import TINY
 
 from cogitate.errors import DataError
 from cogitate.models.config import ModelConfig, RopeConfig
 from cogitate.models.rope import rotary_frequencies
+from tiny_models import TINY
 
 
-def with_rope(scaling: str, **parameters: object) -> ModelConfig:
+def with_rope(scaling: Any, **parameters: object) -> ModelConfig:
     rope = RopeConfig(theta=10_000.0, scaling=scaling, parameters=parameters)
     return replace(TINY, rope=rope, max_position=64)
 
@@ -116,5 +117,5 @@ def test_a_missing_number_is_named() -> None:
 
 @pytest.mark.parametrize("value", [True, "4", math.nan, math.inf])
 def test_a_number_that_is_none_is_refused(value: object) -> None:
-    with pytest.raises(DataError, match="factor = .* expected a finite number"):
+    with pytest.raises(DataError, match=r"factor = .* expected a finite number"):
         rotary_frequencies(with_rope("linear", factor=value))

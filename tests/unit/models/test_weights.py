@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import TINY, TINY_QWEN2, TINY_QWEN3, random_model
 
 from cogitate.errors import DataError
 from cogitate.models.card import ModelCard
 from cogitate.models.config import ModelConfig
 from cogitate.models.transformer import Transformer
 from cogitate.models.weights import load_model, read_config, save_model, tensor_slots
+from tiny_models import TINY, TINY_QWEN2, TINY_QWEN3, random_model
 
 BIASED = replace(TINY, attention_bias=True, output_bias=True, mlp_bias=True)
 CONFIGS = [TINY, BIASED, replace(TINY, tie_embeddings=False), TINY_QWEN2, TINY_QWEN3]
@@ -197,13 +197,13 @@ def test_missing_unexpected_and_misshapen_tensors_are_all_listed(saved: Path) ->
 def test_a_head_that_config_json_promises_must_be_there(saved: Path) -> None:
     config = json.loads((saved / "config.json").read_text()) | {"tie_word_embeddings": False}
     (saved / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match="1 missing: lm_head.weight"):
+    with pytest.raises(DataError, match=r"1 missing: lm_head.weight"):
         load_model(saved)
 
 
 def test_integer_weights_are_refused(saved: Path) -> None:
     edit(saved, {"model.norm.weight": torch.zeros(16, dtype=torch.int8)})
-    with pytest.raises(DataError, match="model.norm.weight is stored as I8"):
+    with pytest.raises(DataError, match=r"model.norm.weight is stored as I8"):
         load_model(saved)
 
 

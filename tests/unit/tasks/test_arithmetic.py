@@ -3,6 +3,7 @@
 import pytest
 
 from cogitate.errors import ConfigError
+from cogitate.schema import Problem
 from cogitate.tasks.arithmetic import (
     ArithmeticTask,
     evaluate,
@@ -14,11 +15,16 @@ from cogitate.tasks.arithmetic import (
     step,
 )
 from cogitate.tasks.config import ArithmeticConfig
+from cogitate.tasks.procedural import gold_answer
 
 
 def problems(count: int = 200, **settings: object):
     task = ArithmeticTask(ArithmeticConfig.model_validate(settings))
     return [task.problem("train", i) for i in range(count)]
+
+
+def gold(problem: Problem) -> int:
+    return int(gold_answer(problem))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +118,8 @@ def test_digits_and_terms_are_what_the_settings_say():
 
 
 def test_negative_values_appear_only_when_allowed():
-    assert all(int(p.answer) >= 0 for p in problems(operations=["-"]))
-    values = [int(p.answer) for p in problems(operations=["-"], allow_negative=True)]
+    assert all(gold(p) >= 0 for p in problems(operations=["-"]))
+    values = [gold(p) for p in problems(operations=["-"], allow_negative=True)]
     assert min(values) < 0 < max(values)
 
 
@@ -122,7 +128,7 @@ def test_divisions_are_exact_and_bounded():
         dividend, divisor = problem.metadata["operands"]
         assert dividend % divisor == 0
         assert 10 <= divisor <= 99
-        assert 10 <= int(problem.answer) <= 99
+        assert 10 <= gold(problem) <= 99
 
 
 def test_every_operation_of_the_settings_appears():
@@ -134,7 +140,7 @@ def test_the_gold_answer_is_what_python_computes():
     for problem in problems(operations=list("+-*"), terms=[2, 5], allow_negative=True):
         expression = problem.question.removeprefix("What is ").removesuffix("?")
         # Our own text, not a model's: Python is the independent judge here.
-        assert eval(expression) == int(problem.answer)  # noqa: S307
+        assert eval(expression) == gold(problem)
 
 
 def test_the_working_ends_with_the_answer():
@@ -145,7 +151,7 @@ def test_the_working_ends_with_the_answer():
 
 
 def test_impossible_settings_say_what_to_change():
-    # Eight numbers of one length: the first would have to exceed the sum of the seven others.
+    # The first number would have to exceed the sum of seven others of the same length.
     task = ArithmeticTask(ArithmeticConfig(operations=("-",), terms=(8, 8), digits=(5, 5)))
     with pytest.raises(ConfigError, match=r'task "arithmetic": .* in 4096 draws .* Raise digits'):
         task.problem("train", 0)

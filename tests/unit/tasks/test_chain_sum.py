@@ -5,9 +5,9 @@ import re
 import pytest
 
 from cogitate.schema import Message, Problem
+from cogitate.tasks.arithmetic import ArithmeticTask
 from cogitate.tasks.chain_sum import ChainSumTask
 from cogitate.tasks.config import ArithmeticConfig, ChainSumConfig
-from cogitate.tasks.arithmetic import ArithmeticTask
 
 
 def task(**settings: object) -> ChainSumTask:

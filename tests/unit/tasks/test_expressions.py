@@ -1,5 +1,6 @@
 """Expressions of a model: exact values, refused tricks, bounded work."""
 
+import contextlib
 import time
 from fractions import Fraction
 
@@ -134,12 +135,10 @@ def test_depth_and_length_are_limited():
     ids=["power", "digits", "brackets", "sum", "product", "quotient"],
 )
 def test_hostile_text_takes_no_time(text: str):
-    start = time.perf_counter()
-    try:
+    start = time.process_time()
+    with contextlib.suppress(ExpressionError):
         parse_expression(text)
-    except ExpressionError:
-        pass
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_compute():

@@ -10,8 +10,8 @@ from cogitate.schema import Message, Problem
 from cogitate.tasks.comparison import ComparisonTask
 from cogitate.tasks.config import ComparisonConfig, ExtremesConfig, SelectionConfig
 from cogitate.tasks.extremes import ExtremesTask
-from cogitate.tasks.procedural import different_numbers, number_with_digits, values_key
 from cogitate.tasks.hashing import Draw
+from cogitate.tasks.procedural import different_numbers, number_with_digits, values_key
 from cogitate.tasks.selection import SelectionTask, place_of
 
 
@@ -78,7 +78,7 @@ def test_place_of(position: str, count: int, place: int):
 def test_selection_asks_plainly_and_knows_the_answer():
     task = SelectionTask(SelectionConfig())
     words = ("first", "second", "third", "fourth", "fifth", "last")
-    places = dict(zip(words, (0, 1, 2, 3, 4, -1), strict=True))
+    places: dict[str, int] = dict(zip(words, (0, 1, 2, 3, 4, -1), strict=True))
     seen = set()
     for index in range(200):
         problem = task.problem("train", index)
@@ -146,7 +146,7 @@ def test_comparison_key_is_the_pair_of_values_however_written():
     task = ComparisonTask(ComparisonConfig(digits=(1, 1), decimals=(1, 3)))
     instance = task.draw_instance(Draw("key"))
     assert instance is not None
-    texts = sorted((Fraction(text) for text in instance.metadata["operands"]))
+    texts = sorted(Fraction(text) for text in instance.metadata["operands"])
     assert instance.key == f"values:{texts[0]},{texts[1]}"
 
 

@@ -31,7 +31,16 @@ def test_the_content_id_is_the_hash_in_hexadecimal():
 
 
 def test_hash64_tells_types_positions_and_boundaries_apart():
-    variants = [("ab", "c"), ("a", "bc"), ("abc",), ("c", "ab"), ("ab", "c", ""), ("1",), (1,), (-1,)]
+    variants = [
+        ("ab", "c"),
+        ("a", "bc"),
+        ("abc",),
+        ("c", "ab"),
+        ("ab", "c", ""),
+        ("1",),
+        (1,),
+        (-1,),
+    ]
     assert len({hash64(*variant) for variant in variants}) == len(variants)
 
 

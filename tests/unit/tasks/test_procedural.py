@@ -124,6 +124,4 @@ def test_gold_answer():
 
 def test_describe_lists_the_difficulty_settings():
     text = describe(ArithmeticConfig(digits=(1, 2), name="x", weight=2, seed=3))
-    assert text == (
-        "operations = ['+'], digits = [1, 2], terms = [2, 2], allow_negative = False"
-    )
+    assert text == ("operations = ['+'], digits = [1, 2], terms = [2, 2], allow_negative = False")

@@ -31,9 +31,10 @@ def test_workings_by_hand():
     assert worked(["Ana has 3 bags with 4 nuts in each"], [3, 4], ["*"]) == (
         "Ana has 3 bags with 4 nuts in each. 3 * 4 = 12."
     )
-    assert worked(
-        ["Ana has 3 bags with 4 nuts in each", "Ana loses 5 of them"], [3, 4, 5], ["*", "-"]
-    ) == "Ana has 3 bags with 4 nuts in each. 3 * 4 = 12. Ana loses 5 of them. 12 - 5 = 7."
+    assert (
+        worked(["Ana has 3 bags with 4 nuts in each", "Ana loses 5 of them"], [3, 4, 5], ["*", "-"])
+        == "Ana has 3 bags with 4 nuts in each. 3 * 4 = 12. Ana loses 5 of them. 12 - 5 = 7."
+    )
     assert worked(
         ["Tom has 12 apples", "Tom buys 7 more", "Sam has 2 times as many apples as Tom"],
         [12, 7, 2],

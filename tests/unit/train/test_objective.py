@@ -17,7 +17,6 @@ from cogitate.train.objective import (
     kl_estimate,
     off_policy_weights,
     reduce_tokens,
-    soft_overlong_penalty,
     step_advantages,
     token_means,
 )
@@ -277,16 +276,3 @@ def test_token_means_are_partial_sums_over_the_mask() -> None:
         "a": (9.0, 3.0),
         "b": (-9.0, 3.0),
     }
-
-
-def test_soft_overlong_penalty_without_a_buffer_is_a_step() -> None:
-    assert soft_overlong_penalty(10, max_tokens=10, buffer=0) == 0.0
-    assert soft_overlong_penalty(11, max_tokens=10, buffer=0) == -1.0
-
-
-def test_soft_overlong_penalty_falls_and_stays_in_range() -> None:
-    values = [soft_overlong_penalty(n, max_tokens=20, buffer=8) for n in range(30)]
-    assert values == sorted(values, reverse=True)
-    assert values[12] == 0.0
-    assert values[16] == -0.5
-    assert min(values) == -1.0

@@ -1,0 +1,171 @@
+"""Settings of the reward: which parts there are and what each of them weighs.
+
+reward = sum over parts of weight * part
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FormatMode = Literal["strict", "lenient", "tags"]
+TruncatedPolicy = Literal["score", "zero", "mask"]
+Signature = Literal["auto", "trl", "verl", "native"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class OverlongConfig(_Settings):
+    """Soft punishment of completions that approach the token limit.
+
+    Paper: DAPO (arXiv:2503.14476v1) eq. 13.
+    """
+
+    max_tokens: int = Field(gt=0)
+    """L_max, tokens. The part is -1 beyond it. Usually sampling.max_tokens. DAPO: 20480."""
+    cache: int = Field(gt=0)
+    """L_cache, tokens. The part falls from 0 to -1 over the last so many. DAPO: 4096."""
+    weight: float = 1.0
+    """Weight of the part, which is in [-1, 0]."""
+
+    @model_validator(mode="after")
+    def _cache_fits(self) -> "OverlongConfig":
+        if self.cache > self.max_tokens:
+            raise ValueError(
+                f"cache = {self.cache} is more than max_tokens = {self.max_tokens}, so even an "
+                "empty completion would be punished. Set cache <= max_tokens."
+            )
+        return self
+
+
+class CosineLengthConfig(_Settings):
+    """A reward that depends on length and correctness: right answers are worth most when short,
+    wrong ones cost least when long.
+
+    Paper: "Demystifying Long Chain-of-Thought Reasoning" (arXiv:2502.03373). It replaces the
+    accuracy part there, so set reward.accuracy = 0.0 to follow the paper. Lengths beyond
+    ``max_tokens`` count as ``max_tokens``: the cosine does not come back up.
+    """
+
+    kind: Literal["cosine"]
+    max_tokens: int = Field(gt=0)
+    """Length at which the *_long values are reached, tokens."""
+    correct_short: float = 1.0
+    """Value of a right answer of length 0."""
+    correct_long: float = 0.5
+    """Value of a right answer of max_tokens."""
+    wrong_short: float = -1.0
+    """Value of a wrong answer of length 0."""
+    wrong_long: float = -0.5
+    """Value of a wrong answer of max_tokens."""
+    weight: float = 1.0
+    """Weight of the part."""
+
+
+class TokenCostConfig(_Settings):
+    """A constant cost per completion token."""
+
+    kind: Literal["per_token"]
+    cost: float = Field(gt=0.0)
+    """Cost of one token; the part is -cost * tokens. A thousand tokens at 0.0001 cost 0.1."""
+    weight: float = 1.0
+    """Weight of the part."""
+
+
+class RelativeLengthConfig(_Settings):
+    """Length relative to the group: the shortest gets +0.5, the longest -0.5, wrong answers never
+    more than 0.
+
+    Paper: Kimi k1.5 (arXiv:2501.12599) section 2.3.3.
+    """
+
+    kind: Literal["relative"]
+    weight: float = 1.0
+    """Weight of the part, which is in [-0.5, 0.5]."""
+
+
+LengthConfig = Annotated[
+    CosineLengthConfig | TokenCostConfig | RelativeLengthConfig, Field(discriminator="kind")
+]
+
+
+class RepetitionConfig(_Settings):
+    """Punishment of repeated n-grams of tokens; the part is -(1 - distinct / all)."""
+
+    ngram: int = Field(default=20, ge=1)
+    """Tokens in an n-gram. Short ones punish ordinary language."""
+    weight: float = Field(default=1.0, ge=0.0)
+    """Weight of the part, which is in (-1, 0]."""
+
+
+class CustomRewardConfig(_Settings):
+    """A reward function of your own, in a Python file of your own."""
+
+    path: str
+    """``file.py:function``; a relative path starts at the working directory."""
+    weight: float = 1.0
+    """Weight of the part."""
+    name: str = ""
+    """Name of the part; the function's name if empty."""
+    signature: Signature = "auto"
+    """How it is called. auto decides by parameter names: ``completions`` is TRL,
+    ``solution_str`` and ``ground_truth`` is verl, ``problem, completions`` first is our own."""
+    messages: bool = False
+    """TRL only: give prompts and completions as lists of messages, as for a conversational data
+    set, instead of text."""
+
+    @model_validator(mode="after")
+    def _names_a_function(self) -> "CustomRewardConfig":
+        file, colon, function = self.path.rpartition(":")
+        if not colon or not file.endswith(".py") or not function.isidentifier():
+            raise ValueError(
+                f"path = {self.path!r}: expected file.py:function, such as 'rewards.py:brevity'."
+            )
+        return self
+
+
+class RewardConfig(_Settings):
+    """What a completion earns.
+
+    Paper: DeepSeek-R1 (arXiv:2501.12948v1) section 2.2.2: accuracy and format, with equal weight
+    in R1-Zero: set format = 1.0 with an r1_zero template. The paper does not publish the value of
+    the format reward; ours is 1 or 0.
+    """
+
+    accuracy: float = 1.0
+    """Weight of the verifier's verdict, which is in [0, 1]."""
+    format: float = 0.0
+    """Weight of the format part, which is in [0, 1]. R1-Zero: 1.0."""
+    format_mode: FormatMode = "strict"
+    """strict: 1 if exactly in the template's layout. lenient: text around the tags is allowed.
+    tags: 0.25 for each of the four tags that occurs once and in order (open-r1)."""
+    correct_needs_format: bool = False
+    """Accuracy counts only for well-formed completions: right and well-formed, or 0."""
+    truncated: TruncatedPolicy = "score"
+    """Completions cut at sampling.max_tokens. score: like any other (R1). zero: their accuracy and
+    format are 0. mask: they leave their group and train nothing (DAPO overlong filtering)."""
+    overlong: OverlongConfig | None = None
+    """Soft punishment near the token limit (DAPO)."""
+    length: LengthConfig | None = None
+    """A length reward: kind = cosine, per_token or relative."""
+    repetition: RepetitionConfig | None = None
+    """Punishment of repeated n-grams."""
+    random: float = 0.0
+    """Weight of a coin flip that knows nothing of the completion: the control experiment. Set
+    accuracy = 0.0 beside it."""
+    random_seed: int = 0
+    """Seed of the coin flips."""
+    custom: tuple[CustomRewardConfig, ...] = ()
+    """Reward functions of your own."""
+
+    @model_validator(mode="after")
+    def _rewards_something(self) -> "RewardConfig":
+        extras = (self.overlong, self.length, self.repetition, *self.custom)
+        weights = [part.weight for part in extras if part is not None]
+        if not any((self.accuracy, self.format, self.random, *weights)):
+            raise ValueError(
+                "every weight is 0, so all rewards are equal and nothing is learned. "
+                "Set accuracy, format, random, length or custom."
+            )
+        return self
