@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +22,13 @@ SOURCE = Path(__file__).parent.parent / "src"
 
 
 def parser(
-    description: str, *, peers: Sequence[str], default: Sequence[str] | None = None
+    description: str | None, *, peers: Sequence[str], default: Sequence[str] | None = None
 ) -> argparse.ArgumentParser:
     """An argument parser with the options that all scripts share."""
     chosen = list(peers if default is None else default)
-    options = argparse.ArgumentParser(description=description)
+    options = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--model", default="smollm2-135m", help="preset, directory or hub id")
     options.add_argument("--repeats", type=int, default=5, help="measured rounds (5)")
     options.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
@@ -56,10 +59,31 @@ def load_options(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def model_directory(source: str) -> Path:
-    """The Hugging Face directory of ``source``, fetched first if it is a preset."""
+    """The Hugging Face directory of ``source``: made up if it is one of ``random_models``, fetched
+    first if it is a preset."""
+    import random_models
+
     from cogitate.models.fetch import resolve_model
 
+    if source in random_models.SHAPES:
+        return random_models.ensure(source)
+
     return resolve_model(source, progress=report_to_stderr)
+
+
+def our_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What our worker's ``setup`` is given on top: sizes that only change speed and memory."""
+    if options.device == "cpu":
+        return {"kernels": options.kernels, "slots": 256, "micro_batch_tokens": 4096}
+    return {"kernels": options.kernels, "slots": 1024, "micro_batch_tokens": 32_768}
+
+
+def expired(deadline: float) -> bool:
+    """Whether it is too late to start another comparison."""
+    if time.monotonic() <= deadline:
+        return False
+    report_to_stderr("time is over: the rest is left out")
+    return True
 
 
 def start(name: str, options: argparse.Namespace) -> Worker:
@@ -107,6 +131,11 @@ def _vllm_variables(python: Path, threads: int) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "LD_PRELOAD": ":".join(str(path) for path in preload),
     }
+
+
+def dtype_suffix(dtype: str) -> str:
+    """The precision in a row's name, unless it is the usual one."""
+    return "" if dtype == "float32" else f", {dtype}"
 
 
 def describe_machine(device: str) -> str:

@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import contestants
-from contestants import describe_machine, finish, load_options, ours_version
+from contestants import (
+    describe_machine,
+    expired,
+    finish,
+    load_options,
+    our_options,
+    ours_version,
+)
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 import workloads
@@ -42,7 +49,7 @@ PEERS = {
 }
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace, *, deadline: float = float("inf")) -> list[Row]:
     """Three rows for each peer: seconds, seconds per 1,000 tokens, seconds with skipping."""
     if options.quick:
         options.problems, options.group_size, options.new_tokens = 2, 4, 8
@@ -55,6 +62,8 @@ def measure(options: argparse.Namespace) -> list[Row]:
         "learning_rate": LEARNING_RATE,
     }
     for name in options.peers:
+        if expired(deadline):
+            return rows
         # A fresh pair for each peer: every worker sees the same problems from the first on, and
         # two trainers of 5 and 12 GB need not fit beside each other.
         with (
@@ -62,7 +71,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
             contestants.start("trl", options) as theirs,
         ):
             report_to_stderr(f"GRPO step against {name}: loading")
-            version = ours_version(ours.call("setup", **setup, kernels=options.kernels))
+            version = ours_version(ours.call("setup", **setup, **our_options(options)))
             rows += _pair(name, version, ours, theirs, setup, options)
     return rows
 
@@ -92,6 +101,7 @@ def _pair(
     _report_tokens(name, kept, trl)
     machine = describe_machine(options.device)
     size = f"{options.problems} x {options.group_size} rollouts, {options.new_tokens} new tokens"
+    size += contestants.dtype_suffix(options.dtype)
     pairs = (
         (keep, kept, SECONDS, f"GRPO step, {size}"),
         (keep, kept, SECONDS_PER_1K, f"GRPO step, {size}"),
@@ -116,7 +126,7 @@ def _report_tokens(
 
 def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = contestants.parser(__doc__.splitlines()[0], peers=tuple(PEERS))
+    parser = contestants.parser(__doc__, peers=tuple(PEERS))
     parser.add_argument("--problems", type=int, default=4)
     parser.add_argument("--group-size", type=int, default=8)
     parser.add_argument("--new-tokens", type=int, default=workloads.NEW_TOKENS)

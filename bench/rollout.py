@@ -13,7 +13,14 @@ import sys
 from pathlib import Path
 
 import contestants
-from contestants import describe_machine, finish, load_options, ours_version
+from contestants import (
+    describe_machine,
+    expired,
+    finish,
+    load_options,
+    our_options,
+    ours_version,
+)
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 import workloads
@@ -45,7 +52,7 @@ NOTES = {
 }
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace, *, deadline: float = float("inf")) -> list[Row]:
     """A row for each batch and peer."""
     if options.quick:
         options.batches, options.new_tokens, options.repeats = [1, 8], 8, 1
@@ -53,12 +60,14 @@ def measure(options: argparse.Namespace) -> list[Row]:
     setup = load_options(options)
     rows = []
     with contestants.start("cogitate", options) as our_worker:
-        version = ours_version(our_worker.call("setup", **setup, kernels=options.kernels))
+        version = ours_version(our_worker.call("setup", **setup, **our_options(options)))
         for name in options.peers:
             report_to_stderr(f"rollouts against {name}: loading it")
             with contestants.start(name, options) as worker:
                 peer_version = worker.call("setup", **setup)["version"]
                 for batch in options.batches:
+                    if expired(deadline):
+                        return rows
                     report_to_stderr(f"rollouts against {name}, batch {batch}")
                     ours = _contestants("cogitate", version, our_worker, batch, options)
                     peers = _contestants(name, peer_version, worker, batch, options)
@@ -69,17 +78,13 @@ def measure(options: argparse.Namespace) -> list[Row]:
                             (best[0], runs[0]),
                             (best[1], runs[1]),
                             work=f"rollouts with log-probs, {options.new_tokens} new tokens"
-                            + _dtype(options.dtype),
+                            + contestants.dtype_suffix(options.dtype),
                             batch=batch,
                             unit=TOKENS_PER_SECOND,
                             machine=machine,
                         )
                     )
     return rows
-
-
-def _dtype(dtype: str) -> str:
-    return "" if dtype == "float32" else f", {dtype}"
 
 
 def _contestants(
@@ -112,9 +117,7 @@ def _contestants(
 
 def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = contestants.parser(
-        __doc__.splitlines()[0], peers=tuple(VARIANTS), default=DEFAULT_PEERS
-    )
+    parser = contestants.parser(__doc__, peers=tuple(VARIANTS), default=DEFAULT_PEERS)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 32, 128])
     parser.add_argument("--new-tokens", type=int, default=workloads.NEW_TOKENS)
     parser.add_argument("--group-size", type=int, default=8)

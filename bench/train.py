@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 
 import contestants
-from contestants import describe_machine, finish, load_options, ours_version
+from contestants import (
+    describe_machine,
+    expired,
+    finish,
+    load_options,
+    our_options,
+    ours_version,
+)
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 import workloads
@@ -28,7 +35,7 @@ from cogitate.bench.rows import Row
 from cogitate.bench.workers import Worker
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
+def measure(options: argparse.Namespace, *, deadline: float = float("inf")) -> list[Row]:
     """A row for each batch, full and ragged."""
     if options.quick:
         options.batches, options.new_tokens, options.repeats = [8], 16, 1
@@ -39,10 +46,12 @@ def measure(options: argparse.Namespace) -> list[Row]:
         contestants.start("cogitate", options) as ours,
         contestants.start("transformers", options) as theirs,
     ):
-        version = ours_version(ours.call("setup", **setup, kernels=options.kernels))
+        version = ours_version(ours.call("setup", **setup, **our_options(options)))
         peer_version = theirs.call("setup", **setup)["version"]
         for batch in options.batches:
             for ragged in (False, True):
+                if expired(deadline):
+                    return rows
                 report_to_stderr(f"training, batch {batch}, ragged {ragged}")
                 best = (
                     fastest([_ours(version, ours, batch, ragged, options)]),
@@ -53,15 +62,19 @@ def measure(options: argparse.Namespace) -> list[Row]:
                     compare(
                         (best[0], runs[0]),
                         (best[1], runs[1]),
-                        work="training, completions of "
-                        + (f"8 to {options.new_tokens}" if ragged else str(options.new_tokens))
-                        + " tokens",
+                        work=_name(ragged, options),
                         batch=batch,
                         unit=TOKENS_PER_SECOND,
                         machine=machine,
                     )
                 )
     return rows
+
+
+def _name(ragged: bool, options: argparse.Namespace) -> str:
+    most = options.new_tokens
+    sizes = f"{max(1, most // 8)} to {most}" if ragged else str(most)
+    return f"training, completions of {sizes} tokens{contestants.dtype_suffix(options.dtype)}"
 
 
 def _work(batch: int, ragged: bool, options: argparse.Namespace) -> dict[str, object]:
@@ -97,14 +110,13 @@ def _peers(
             arguments={**_work(batch, ragged, options), "micro_batch": size},
             note=f"micro-batch {size}, no activation checkpointing, fused AdamW",
         )
-        for size in options.micro_batches
-        if size <= batch
+        for size in sorted({min(size, batch) for size in options.micro_batches})
     ]
 
 
 def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = contestants.parser(__doc__.splitlines()[0], peers=("transformers",))
+    parser = contestants.parser(__doc__, peers=("transformers",))
     parser.add_argument("--batches", type=int, nargs="+", default=[32])
     parser.add_argument("--micro-batches", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--new-tokens", type=int, default=workloads.NEW_TOKENS)

@@ -80,7 +80,7 @@ def _pip(python: Path, *arguments: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="the peers' virtual environments")
     parser.add_argument("names", nargs="*", default=list(NAMES), metavar="NAME", help=str(NAMES))
     for name in parser.parse_args().names:
         print(f"{name}: {ensure(name)}")

@@ -57,6 +57,8 @@ class Cogitate:
         device: str,
         dtype: str,
         kernels: str,
+        slots: int,
+        micro_batch_tokens: int,
         problems: int = 4,
         group_size: int = 8,
         new_tokens: int = workloads.NEW_TOKENS,
@@ -68,10 +70,10 @@ class Cogitate:
         self.device = device
         self.model = load_model(Path(model), dtype=getattr(torch, dtype), device=device)
         self.tokenizer = Tokenizer.from_directory(Path(model))
-        self.engine = LocalEngine(self.model, self.tokenizer.decode, slots=256, kernels=kernels)
+        self.engine = LocalEngine(self.model, self.tokenizer.decode, slots=slots, kernels=kernels)
         self.chat = Chat(self.tokenizer, get_template("qa"))
         self.policy: LocalPolicy | None = None
-        self.learning_rate = learning_rate
+        self.learning_rate, self.micro_batch_tokens = learning_rate, micro_batch_tokens
         self.problems, self.group_size, self.new_tokens = problems, group_size, new_tokens
         self.steps = {"keep": 0, "skip": 0}
         return {
@@ -148,7 +150,12 @@ class Cogitate:
     def _learner(self) -> LocalPolicy:
         if self.policy is None:
             optimizer = OptimizerConfig(learning_rate=self.learning_rate, warmup_steps=0)
-            self.policy = LocalPolicy(self.model, optimizer, total_updates=1_000_000)
+            self.policy = LocalPolicy(
+                self.model,
+                optimizer,
+                total_updates=1_000_000,
+                micro_batch_tokens=self.micro_batch_tokens,
+            )
         return self.policy
 
     def _synchronize(self) -> None:

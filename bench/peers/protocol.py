@@ -35,7 +35,7 @@ def serve(handlers: dict[str, Handler]) -> None:
             if operation not in handlers:
                 raise KeyError(f"unknown operation {operation!r}; known: {sorted(handlers)}")
             reply = {"ok": handlers[operation](**request)}
-        except Exception:  # the boundary of the process: the driver decides what a failure means
+        except Exception:  # noqa: BLE001 (the boundary of the process: the driver decides)
             reply = {"error": traceback.format_exc()}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()

@@ -4,8 +4,15 @@ The public names below are imported on first use, so that ``import cogitate`` is
 not load torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# OpenMP threads that wait by spinning make a run 10 to 20 times slower as soon as anything else
+# wants a core, which on a laptop is always. A short spin, then sleep; it must be set before torch
+# is imported. Your own setting wins. Measured in docs/log.md.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 if TYPE_CHECKING:
     from cogitate.config import RunConfig, load_config

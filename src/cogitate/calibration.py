@@ -4,7 +4,8 @@ The passes are ordinary steps of the run on a few of its problems, with completi
 weights that are thrown away. What they measure is scaled to the whole run:
 
     rollout  seconds per sampled token at about the run's batch size
-    update   seconds per trained token, the optimizer's share included
+    update   a fixed time (the optimizer) and a time per token that is computed: prompts, each
+             once for its group, and completions; a step of few tokens gives the fixed part
     length   tokens a completion of the untrained model takes; the upper end assumes that
              completions cut short would have gone on to sampling.max_tokens
     memory   peak of the passes, plus what the formulae say a full step needs beyond them
@@ -32,12 +33,15 @@ EXAMPLES = 8
 class Calibration:
     """What the passes measured. Lengths are tokens, ``peak_bytes`` is 0 where not measurable.
 
-    ``config`` is the shortened configuration that was run, ``trained_tokens`` what its update saw.
+    ``config`` is the shortened configuration that was run, ``trained_tokens`` what its update
+    computed: prompts once for each group, and completions.
     """
 
     config: RunConfig
     rollout_tokens_per_second: float
     update_tokens_per_second: float
+    update_fixed_seconds: float
+    prompt_mean: float
     length_mean: float
     length_high: float
     accuracy: float | None
@@ -108,28 +112,55 @@ def _calibrate_grpo(components: Components, config: RunConfig, started: float) -
         update={"grpo": short.grpo.model_copy(update={"problems_per_step": 1})}
     )
     _step(components, warm, 1, max_tokens=2)  # first calls allocate and compile
+    small = _step(components, warm, 2, max_tokens=2)
     reset_peak()
-    report = _step(components, short, 2, max_tokens=short.sampling.max_tokens)
+    report = _step(components, short, 3, max_tokens=short.sampling.max_tokens)
     metrics, seconds = report.metrics, report.seconds
     mean = metrics["completion/length_mean"]
     cut = metrics["completion/truncated_fraction"]
-    completion = metrics["tokens/completion"]
-    trained = metrics.get("tokens/trained", completion)
-    prompts = sum(len(g.rollouts[0].token_ids) - len(g.rollouts[0].completion.token_ids)
-                  for g in report.groups)  # fmt: skip
-    spent = seconds.get("update", 0.0) + seconds.get("logprobs", 0.0)
+    fixed, rate = split_cost(
+        (_computed(small), _update_seconds(small)), (_computed(report), _update_seconds(report))
+    )
     return Calibration(
         config=short,
-        rollout_tokens_per_second=completion / max(seconds["rollout"], 1e-9),
-        update_tokens_per_second=trained / max(spent, 1e-9),
+        rollout_tokens_per_second=metrics["tokens/completion"] / max(seconds["rollout"], 1e-9),
+        update_tokens_per_second=rate,
+        update_fixed_seconds=fixed,
+        prompt_mean=metrics["tokens/prompt"] / sum(len(g.rollouts) for g in report.groups),
         length_mean=mean,
         length_high=mean + cut * (config.sampling.max_tokens - short.sampling.max_tokens),
         accuracy=metrics.get("reward/accuracy"),
         uninformative=metrics.get("group/uninformative_fraction"),
-        trained_tokens=int(trained) + prompts,
+        trained_tokens=_computed(report),
         peak_bytes=peak_bytes(),
         seconds=time.monotonic() - started,
     )
+
+
+def split_cost(small: tuple[int, float], large: tuple[int, float]) -> tuple[float, float]:
+    """Fixed seconds and tokens per second from two measurements of (tokens, seconds).
+
+    >>> split_cost((10, 1.5), (110, 2.5))
+    (1.4, 100.0)
+    """
+    (few, quick), (many, long) = small, large
+    slope = (long - quick) / (many - few) if many > few else 0.0
+    if slope <= 0.0:  # noise: call all of it proportional
+        return 0.0, many / max(long, 1e-9)
+    return max(0.0, quick - slope * few), 1.0 / slope
+
+
+def _computed(report: StepReport) -> int:
+    """Tokens in the update's forward pass: the prompt once for each group, and completions."""
+    prompts = sum(
+        len(group.rollouts[0].token_ids) - len(group.rollouts[0].completion.token_ids)
+        for group in report.groups
+    )
+    return int(report.metrics["tokens/completion"]) + prompts
+
+
+def _update_seconds(report: StepReport) -> float:
+    return report.seconds.get("update", 0.0) + report.seconds.get("logprobs", 0.0)
 
 
 def _calibrate_sft(components: Components, config: RunConfig, started: float) -> Calibration:
@@ -139,26 +170,31 @@ def _calibrate_sft(components: Components, config: RunConfig, started: float) ->
     examples = [components.examples(index) for index in range(2 * count)]
     pad_id = components.chat.pad_id
     sft_step(1, examples[:1], placement=components.placement, pad_id=pad_id)
+    small = sft_step(2, examples[:1], placement=components.placement, pad_id=pad_id)
     reset_peak()
-    report = sft_step(2, examples[count:], placement=components.placement, pad_id=pad_id)
-    lengths = [len(completion) for _, completion in examples]
-    completion = report.metrics["tokens/completion"]
-    mean = sum(lengths) / len(lengths)
+    report = sft_step(3, examples[count:], placement=components.placement, pad_id=pad_id)
+    mean = sum(len(completion) for _, completion in examples) / len(examples)
+    few, many = (
+        int(r.metrics["tokens/completion"] + r.metrics["tokens/prompt"]) for r in (small, report)
+    )
+    fixed, rate = split_cost((few, _update_seconds(small)), (many, _update_seconds(report)))
     return Calibration(
         config=short,
-        rollout_tokens_per_second=_decoding_speed(components, config),
-        update_tokens_per_second=completion / max(report.seconds["update"], 1e-9),
+        rollout_tokens_per_second=_decoding_speed(components),
+        update_tokens_per_second=rate,
+        update_fixed_seconds=fixed,
+        prompt_mean=sum(len(prompt) for prompt, _ in examples) / len(examples),
         length_mean=mean,
         length_high=mean,
         accuracy=None,
         uninformative=None,
-        trained_tokens=int(completion + report.metrics["tokens/prompt"]),
+        trained_tokens=many,
         peak_bytes=peak_bytes(),
         seconds=time.monotonic() - started,
     )
 
 
-def _decoding_speed(components: Components, config: RunConfig) -> float:
+def _decoding_speed(components: Components) -> float:
     """Tokens per second of evaluation, which is all that supervised training decodes."""
     chat = components.chat
     prompts = [

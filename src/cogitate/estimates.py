@@ -1,15 +1,12 @@
 """Time, tokens and disk of a whole run, from its configuration and what calibration measured."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from cogitate.calibration import Calibration
 from cogitate.config import RunConfig
 from cogitate.memory import checkpoint_bytes
 from cogitate.models.config import ModelConfig
 from cogitate.train.pace import times_due
-
-if TYPE_CHECKING:
-    from cogitate.calibration import Calibration
 
 Range = tuple[float, float]
 """(low, high): the true value is believed to lie between."""
@@ -21,7 +18,7 @@ _ROW_BYTES = 900
 _ROW_BYTES_PER_TOKEN = 25
 
 
-def completion_length(config: RunConfig, measured: "Calibration | None") -> Range:
+def completion_length(config: RunConfig, measured: Calibration | None) -> Range:
     """Tokens of a completion: as measured, or anything up to the limit."""
     if measured is not None:
         return measured.length_mean, measured.length_high
@@ -42,7 +39,7 @@ def evaluated_completions(config: RunConfig) -> int:
     return times * per_problem * settings.problems_per_task * len(config.tasks)
 
 
-def sampled_tokens(config: RunConfig, measured: "Calibration | None") -> Range:
+def sampled_tokens(config: RunConfig, measured: Calibration | None) -> Range:
     """Tokens sampled in the whole run, training and evaluation together."""
     total = config.steps * completions_per_step(config) + evaluated_completions(config)
     low, high = completion_length(config, measured)
@@ -50,24 +47,23 @@ def sampled_tokens(config: RunConfig, measured: "Calibration | None") -> Range:
 
 
 def run_seconds(
-    config: RunConfig, model: ModelConfig, measured: "Calibration"
+    config: RunConfig, model: ModelConfig, measured: Calibration
 ) -> Mapping[str, Range]:
     """Seconds of one ``step``, of all ``steps``, ``evaluations`` and ``checkpoints``, in ``total``.
 
-    step = sampled tokens / rollout speed + trained tokens / update speed
+    step = sampled tokens / rollout speed + fixed + computed tokens / update speed
 
     The low end takes the measured length, leaves out the groups that were uninformative when they
     are skipped, and a quarter; the high end takes the high length, all groups, and adds a quarter.
     """
     low, high = completion_length(config, measured)
-    decode, update = measured.rollout_tokens_per_second, measured.update_tokens_per_second
+    decode = measured.rollout_tokens_per_second
     sampled = completions_per_step(config)
-    trained = sampled or config.sft.batch_size
     is_skipping = bool(sampled) and config.grpo.uninformative_groups == "skip"
     informative = 1.0 - (measured.uninformative or 0.0) if is_skipping else 1.0
     step = _widened(
-        sampled * low / decode + trained * low * informative / update,
-        sampled * high / decode + trained * high / update,
+        sampled * low / decode + _update_seconds(config, measured, low, informative),
+        sampled * high / decode + _update_seconds(config, measured, high, 1.0),
     )
     evaluated = evaluated_completions(config)
     saves = times_due(config.checkpoint.every, after=0, last=config.steps)
@@ -81,8 +77,23 @@ def run_seconds(
     return {"step": step, **parts, "total": total}
 
 
+def _update_seconds(
+    config: RunConfig, measured: Calibration, length: float, share: float
+) -> float:
+    """Seconds of one step's updates when a share of its groups is trained on."""
+    if config.algorithm == "sft":
+        updates, tokens = 1, config.sft.batch_size * (measured.prompt_mean + length)
+    else:
+        grpo = config.grpo
+        updates = grpo.updates_per_step
+        tokens = grpo.problems_per_step * (measured.prompt_mean + grpo.group_size * length)
+    return updates * measured.update_fixed_seconds + share * tokens / (
+        measured.update_tokens_per_second
+    )
+
+
 def disk_bytes(
-    config: RunConfig, model: ModelConfig, measured: "Calibration | None", *, prompt_tokens: int
+    config: RunConfig, model: ModelConfig, measured: Calibration | None, *, prompt_tokens: int
 ) -> int:
     """Checkpoints (one more than is kept, while saving), the final model, and every rollout.
 

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cogitate import estimates
+from cogitate.calibration import Calibration, calibrate
 from cogitate.checks import Check, all_ok, check_lines
 from cogitate.config import RunConfig
 from cogitate.display.shapes import count, duration, percent, size
@@ -21,11 +21,11 @@ from cogitate.memory import MemoryEstimate, available_bytes, estimate_memory
 from cogitate.models.config import ModelConfig
 from cogitate.models.fetch import resolve_model
 from cogitate.models.hf_config import read_config
+from cogitate.models.info import count_parameters
+from cogitate.registry import build_chat, build_components, build_examples, resolve_device
 from cogitate.tasks.mixture import Mixture, build_mixture
-
-if TYPE_CHECKING:
-    from cogitate.calibration import Calibration
-    from cogitate.text.chat import Chat
+from cogitate.text.chat import Chat
+from cogitate.text.tokenizer import Tokenizer
 
 CALIBRATED_UNCERTAINTY = 0.10
 """Relative error allowed for a peak that was measured at a smaller size and scaled."""
@@ -122,8 +122,6 @@ class _Planner:
             advice = f"cogitate model fetch {source}, or add --fetch."
             return Check(name="model", status="fail", seen=str(error), advice=advice)
         self.model = read_config(self.model_dir)
-        from cogitate.models.info import count_parameters
-
         total, _ = count_parameters(self.model)
         seen = f"{source}, {self.model.family}, {count(total)} parameters"
         return Check(name="model", status="ok", seen=seen)
@@ -149,9 +147,6 @@ class _Planner:
         """Render prompts, measure them, and compare with the model's context."""
         if self.model_dir is None or self.mixture is None or self.model is None:
             return None
-        from cogitate.registry import build_chat, build_examples
-        from cogitate.text.tokenizer import Tokenizer
-
         self.chat = build_chat(Tokenizer.from_directory(self.model_dir), self.config.template)
         problems = [self.mixture.problem("train", index) for index in range(_PROBED)]
         prompts = [self.chat.render_prompt(problem) for problem in problems]
@@ -182,9 +177,6 @@ class _Planner:
         return Check(name="run directory", status="ok", seen=str(path))
 
     def calibrate(self) -> Check:
-        from cogitate.calibration import calibrate
-        from cogitate.registry import build_components
-
         assert self.model_dir is not None
         components = build_components(self.config, model_dir=self.model_dir)
         try:
@@ -226,8 +218,6 @@ class _Planner:
         return Check(name="memory", status="ok", seen=seen)
 
     def _runs_on_gpu(self) -> bool:
-        from cogitate.registry import resolve_device
-
         return resolve_device(self.config.model.device).startswith("cuda")
 
     def _check_gpu_memory(self, estimate: MemoryEstimate) -> Check:
@@ -292,6 +282,8 @@ class _Planner:
             calibration={} if found is None else {
                 "rollout_tokens_per_second": found.rollout_tokens_per_second,
                 "update_tokens_per_second": found.update_tokens_per_second,
+                "update_fixed_seconds": found.update_fixed_seconds,
+                "prompt_mean": found.prompt_mean,
                 "length_mean": found.length_mean,
                 "accuracy": found.accuracy,
                 "uninformative_fraction": found.uninformative,

@@ -136,7 +136,7 @@ class BackgroundTracker:
     def _work(self, make: Callable[[], Tracker]) -> None:
         try:
             tracker = make()
-        except Exception as error:  # somebody else's code: nothing it raises may stop training
+        except Exception as error:  # noqa: BLE001  not our code: it may not stop training
             self._fail("start", error)
             return
         failures_in_a_row = 0
@@ -144,14 +144,14 @@ class BackgroundTracker:
             try:
                 tracker.log(*row)
                 failures_in_a_row = 0
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 self._fail("log", error)
                 failures_in_a_row += 1
                 if failures_in_a_row == MAX_FAILURES_IN_A_ROW:
                     break
         try:
             tracker.close()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             self._fail("close", error)
 
     def _next_row(self) -> tuple[int, Mapping[str, float]] | None:

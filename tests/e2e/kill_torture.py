@@ -140,7 +140,8 @@ class Torture:
         assert process.stdout is not None
         word, _, step = process.stdout.readline().strip().partition(" ")
         begun = time.monotonic()
-        if word == "started" and kill_after is not None:
+        # A run that has all its steps would only be killed while it exits.
+        if word == "started" and kill_after is not None and int(step) <= STEPS:
             try:
                 process.wait(kill_after)
             except subprocess.TimeoutExpired:
@@ -160,6 +161,8 @@ class Torture:
             moment = f"{plan} at {attempt.seconds:.2f} s" if plan == "random" else plan
             story.append(f"{moment} from step {attempt.first_step}: {attempt.code}")
             if attempt.code == 0:
+                if plan.endswith(":1") and attempt.first_step == 1:
+                    self.failures.append(f"{name}: the point {plan} was never reached")
                 break
             if attempt.code not in KILLED:
                 self.failures.append(f"{name}: exit code {attempt.code} after {story}")
@@ -190,14 +193,14 @@ def torture(kills: int, points: Sequence[str], *, seed: int = 0, verbose: bool =
     with tempfile.TemporaryDirectory() as folder:
         job = Torture(Path(folder), random.Random(seed), verbose)
         job.prepare()
-        plans = [f"{name}:{job.rng.randint(1, POINTS[name])}" for name in points]
-        plans += ["random"] * kills
+        named = [f"{name}:{job.rng.randint(1, POINTS[name])}" for name in points]
         number = 0
-        while plans and not job.failures:
-            number += 1
-            job.run_until_complete(f"run {number}", plans)
-            if plans and ":" in plans[0]:  # completed before the point was reached: ask for less
-                plans[0] = f"{plans[0].partition(':')[0]}:1"
+        for plans in (named, ["random"] * kills):
+            while plans and not job.failures:
+                number += 1
+                job.run_until_complete(f"run {number}", plans)
+                if plans and ":" in plans[0]:  # the run ended before the point: ask for less
+                    plans[0] = f"{plans[0].partition(':')[0]}:1"
     return job
 
 

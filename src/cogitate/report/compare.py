@@ -8,6 +8,7 @@ from typing import Any
 from cogitate.errors import DataError
 from cogitate.report.load import ALL, RolloutRow, RunData, load_run, read_rollouts
 from cogitate.report.paired import PairedDifference, paired_difference, problem_scores
+from cogitate.report.safe import visible
 from cogitate.report.summary import align, duration, points, signed_points, summarise
 
 
@@ -220,7 +221,8 @@ def _final_table(found: Comparison) -> list[str]:
 def render_comparison(found: Comparison) -> str:
     """A :class:`Comparison` as plain text."""
     lines = [
-        f"{name}: {run['algorithm']}, step {run['steps']}, {duration(run['cost']['seconds'])}"
+        f"{visible(name)}: {run['algorithm']}, step {run['steps']}, "
+        f"{duration(run['cost']['seconds'])}"
         for name, run in zip(found.names, found.runs, strict=True)
     ]
     lines += ["", *_final_table(found)]
@@ -241,12 +243,12 @@ def render_comparison(found: Comparison) -> str:
             )
             for row in rows
         ]
-        lines += ["", f"{name} minus {found.names[0]}, same held-out problems"]
+        lines += ["", f"{visible(name)} minus {visible(found.names[0])}, same held-out problems"]
         lines += align([header, *cells], left=2)
     if found.settings:
         lines += ["", "Settings that differ"]
         header = ("", *found.names)
         cells = [(key, *map(shown_setting, values)) for key, values in found.settings.items()]
         lines += align([header, *cells])
-    lines += [*([""] if found.notes else []), *found.notes]
+    lines += [*([""] if found.notes else []), *map(visible, found.notes)]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The comparison of runs as a page: paired differences, curves laid over each other, settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cogitate.report.charts import TONES
 from cogitate.report.compare import (
@@ -16,8 +17,16 @@ from cogitate.report.figures import Chart, Series, Unit, line_chart, smoothed, t
 from cogitate.report.load import ALL, RunData
 from cogitate.report.safe import escaped
 from cogitate.report.sections import section, table
-from cogitate.report.summary import duration, interval, points, signed_points
+from cogitate.report.summary import duration, points, signed_points
 
+NAVIGATION = (
+    ("result", "Result"),
+    ("pairs", "Differences"),
+    ("outcomes", "Accuracy"),
+    ("curves", "Curves"),
+    ("cost", "Cost"),
+    ("settings", "Settings"),
+)
 CURVES: tuple[tuple[str, str, Unit], ...] = (
     ("reward/mean", "Training reward", "number"),
     ("completion/length_mean", "Completion length", "tokens"),
@@ -29,9 +38,7 @@ CURVES: tuple[tuple[str, str, Unit], ...] = (
 
 def comparison_title(found: Comparison) -> str:
     """The result in one sentence: the second run against the first."""
-    name = found.names[1]
-    rows = [row for row in found.results if row.run == name]
-    chosen = _leading(rows)
+    name, chosen = found.names[1], _leading(found)
     if chosen is None:
         return f"{name} and {found.names[0]}"
     said = verdict(chosen.paired)
@@ -41,41 +48,61 @@ def comparison_title(found: Comparison) -> str:
     return f"{name} is {amount} {said} than {found.names[0]}"
 
 
-def _leading(rows: Sequence[PairedResult]) -> PairedResult | None:
+def _leading(found: Comparison) -> PairedResult | None:
+    """The result to lead with: the second run on all tasks, greedy if it was evaluated."""
+    rows = [row for row in found.results if row.run == found.names[1]]
     ordered = sorted(rows, key=lambda row: (row.task != ALL, row.mode != "greedy"))
     return ordered[0] if ordered else None
 
 
+def comparison_lede(found: Comparison) -> str:
+    """The figures behind the title."""
+    caution = "One seed each: intervals cover the choice of problems, not of seeds."
+    chosen = _leading(found)
+    if chosen is None:
+        return f"The runs share no held-out problem, so they are not paired. {caution}"
+    paired = chosen.paired
+    test = "" if paired.mcnemar_p is None else f", McNemar p {p_value(paired.mcnemar_p)}"
+    return (
+        f"{_task(chosen.task).capitalize()}, {chosen.mode} decoding: {signed_points(paired.difference)} points, "
+        f"95 % interval {difference_interval(paired)}, {paired.num_problems} problems{test}. "
+        f"{caution}"
+    )
+
+
 def _outcomes(found: Comparison) -> str:
-    rows = [
-        (
-            name,
-            row["task"],
-            row["mode"],
-            points(row["before"]),
-            points(row["after"]),
-            interval(row["after_ci95"]),
-            signed_points(row["gain"]),
-        )
-        for name, run in zip(found.names, found.runs, strict=True)
-        for row in run["results"]
-    ]
-    header = ("run", "task", "decoding", "before", "after", "95 % interval", "gain")
-    return table(header, rows, 3) if rows else ""
+    """Last held-out accuracy of every run, with its gain since the first evaluation."""
+    runs = [{(row["task"], row["mode"]): row for row in run["results"]} for run in found.runs]
+    keys = dict.fromkeys(key for run in runs for key in run)
+    rows = [(_task(task), mode, *(_outcome(run.get((task, mode))) for run in runs))
+            for task, mode in keys]  # fmt: skip
+    return table(("task", "decoding", *found.names), rows, 2) if rows else ""
+
+
+def _task(name: str) -> str:
+    return "all tasks" if name == ALL else name
+
+
+def _outcome(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "-"
+    if row["after"] is None:
+        return points(row["before"])
+    return f"{points(row['after'])} ({signed_points(row['gain'])})"
 
 
 def _differences(found: Comparison) -> str:
     rows = [
         (
             row.run,
-            row.task,
+            _task(row.task),
             row.mode,
+            verdict(row.paired),
             signed_points(row.paired.difference),
             difference_interval(row.paired),
             str(row.paired.num_problems),
             f"{row.paired.wins} / {row.paired.losses}",
             p_value(row.paired.mcnemar_p),
-            verdict(row.paired),
         )
         for row in found.results
     ]
@@ -83,14 +110,14 @@ def _differences(found: Comparison) -> str:
         "run",
         "task",
         "decoding",
+        "verdict",
         f"minus {found.names[0]}",
         "95 % interval",
         "problems",
         "better / worse",
         "McNemar p",
-        "",
     )
-    return table(header, rows, 3) if rows else ""
+    return table(header, rows, 4) if rows else ""
 
 
 def _accuracy(found: Comparison, task: str, mode: str) -> Chart:
@@ -161,8 +188,7 @@ def comparison_page(found: Comparison) -> str:
         (
             f'<section class="hero" id="result"><p class="kicker">'
             f"{escaped(' · '.join(found.names))}</p><h1>{escaped(title)}</h1>"
-            '<p class="lede">Last held-out evaluations, problem by problem. One seed each: '
-            "intervals cover the choice of problems, not of seeds.</p></section>",
+            f'<p class="lede">{escaped(comparison_lede(found))}</p></section>',
             section(
                 "pairs",
                 f"Against {found.names[0]}",
@@ -170,7 +196,7 @@ def comparison_page(found: Comparison) -> str:
                 f"The same held-out problems, minus {against}. Intervals are paired bootstraps "
                 "over problems; McNemar's exact test counts the problems that changed.",
             ),
-            section("outcomes", "Before and after", _outcomes(found)),
+            section("outcomes", "Last evaluation, and gain since the first", _outcomes(found)),
             section("curves", "Curves", _curves(found), f"{more}Trailing means; bands are 95 %."),
             section("cost", "What they cost", _costs(found)),
             section("settings", "Settings that differ", _settings(found)),
@@ -178,4 +204,4 @@ def comparison_page(found: Comparison) -> str:
         )
     )
     footer = "Made by <code>cogitate compare</code>. This page loads nothing from the network."
-    return page(title, body, footer)
+    return page(title, body, footer, NAVIGATION)

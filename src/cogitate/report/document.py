@@ -7,6 +7,7 @@ through could neither run nor load.
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,15 +40,20 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def page(title: str, body: str, footer: str) -> str:
-    """A complete document around ``body``, with style, script and policy."""
+def page(
+    title: str, body: str, footer: str, navigation: Sequence[tuple[str, str]] = NAVIGATION
+) -> str:
+    """A complete document around ``body``, with style, script and policy.
+
+    ``navigation`` has (section id, label); sections that are not there get no link.
+    """
     style, script = asset("page.css"), asset("page.js")
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
     links = "".join(
-        f'<a href="#{name}">{label}</a>' for name, label in NAVIGATION if f'id="{name}"' in body
+        f'<a href="#{name}">{label}</a>' for name, label in navigation if f'id="{name}"' in body
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

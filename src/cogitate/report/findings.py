@@ -46,8 +46,9 @@ def reflection_sentence(samples: Samples) -> str:
     if effect.difference is not None and effect.ci95 is not None:
         low, high = (signed_points(value) for value in effect.ci95)
         said += (
-            f" On the same problems these are right {signed_points(effect.difference)} points more "
-            f"often than the others (95 % interval {low} to {high}): an association, not a cause."
+            " Compared with the others on the same problems, their accuracy differs by "
+            f"{signed_points(effect.difference)} points (95 % interval {low} to {high}): an "
+            "association, not a cause."
         )
     return said + _rescue(rows, events, correct)
 

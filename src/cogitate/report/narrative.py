@@ -74,10 +74,12 @@ def headline(found: Mapping[str, Any]) -> Headline:
         return Headline(title=title, subtitle=subtitle)
     before, after = whole_points(row["before"]), whole_points(row["after"])
     verdict = _verdict(row)
+    planned = found["planned_steps"]
+    so_far = " so far" if planned and found["steps"] < planned else ""
     if verdict == "did not change measurably":
-        title = f"Held-out accuracy did not change measurably: {before} before, {after} after"
+        title = f"Held-out accuracy did not change measurably{so_far}: from {before} to {after}"
     else:
-        title = f"Held-out accuracy {verdict} from {before} to {after}"
+        title = f"Held-out accuracy {verdict} from {before} to {after}{so_far}"
     gain = f"{signed_points(row['gain'])} points"
     if row["gain_ci95"]:
         low, high = (signed_points(value) for value in row["gain_ci95"])
@@ -100,19 +102,27 @@ def how_it_learned(run: RunData) -> str:
     """Where the learning signal came from."""
     if run.algorithm == "sft":
         return "The model imitated worked solutions. Held-out problems were never part of training."
-    reward = run.config.get("reward")
-    parts = [
-        name
-        for name, weight in (reward.items() if isinstance(reward, Mapping) else ())
-        if is_number(weight) and weight
-    ]
-    said = ", ".join(parts) if parts else "accuracy"
+    said = ", ".join(reward_parts(run)) or "accuracy"
     control = " The reward has a random part: this is a control run." if _is_control(run) else ""
     return (
         "In this run the model was shown no worked solution: it tried, a program checked each "
         f"answer, and the reward ({said}) made better tries more likely. Held-out problems were "
         f"never part of training.{control}"
     )
+
+
+def reward_parts(run: RunData) -> list[str]:
+    """Names of the parts of the reward that have weight, as the configuration says."""
+    reward = run.config.get("reward")
+    if not isinstance(reward, Mapping):
+        return []
+    parts = [name for name in ("accuracy", "format", "random") if reward.get(name)]
+    parts += [name for name in ("overlong", "length", "repetition") if reward.get(name)]
+    custom = reward.get("custom")
+    for entry in custom if isinstance(custom, Sequence) else ():
+        if isinstance(entry, Mapping):
+            parts.append(str(entry.get("name") or entry.get("path", "")).rpartition(":")[2])
+    return parts
 
 
 def _is_control(run: RunData) -> bool:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cogitate.eval.estimators import wilson_interval
 from cogitate.insight.resampling import mean_interval
 from cogitate.report.load import ALL, RolloutRow
 
@@ -59,6 +60,15 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     return min(1.0, 2 * tail / 2**changed)
 
 
+def _interval(differences: Sequence[float], mean: float, seed: int) -> tuple[float, float]:
+    """Bootstrap over problems. Equal differences leave nothing to resample, which is not certainty:
+    the interval then reaches as far as Wilson's does for 0 of n."""
+    if max(differences) > min(differences):
+        return mean_interval(differences, seed=seed)
+    reach = wilson_interval(0, len(differences))[1]
+    return max(-1.0, mean - reach), min(1.0, mean + reach)
+
+
 def paired_difference(a: Scores, b: Scores, *, seed: int = 0) -> PairedDifference | None:
     """``b`` minus ``a`` on their common problems; None when they have none.
 
@@ -70,6 +80,7 @@ def paired_difference(a: Scores, b: Scores, *, seed: int = 0) -> PairedDifferenc
     if not common:
         return None
     differences = [b[name] - a[name] for name in common]
+    mean = sum(differences) / len(common)
     wins = sum(change > 0 for change in differences)
     losses = sum(change < 0 for change in differences)
     binary = all(scores[name] in (0.0, 1.0) for scores in (a, b) for name in common)
@@ -77,8 +88,8 @@ def paired_difference(a: Scores, b: Scores, *, seed: int = 0) -> PairedDifferenc
         num_problems=len(common),
         a=sum(a[name] for name in common) / len(common),
         b=sum(b[name] for name in common) / len(common),
-        difference=sum(differences) / len(common),
-        ci95=mean_interval(differences, seed=seed),
+        difference=mean,
+        ci95=_interval(differences, mean, seed),
         wins=wins,
         losses=losses,
         mcnemar_p=mcnemar_exact(wins, losses) if binary else None,

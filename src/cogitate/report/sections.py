@@ -335,7 +335,9 @@ def browser(data: Mapping[str, Any], notes: Sequence[str]) -> str:
         "rollouts",
         "Read what it wrote",
         f'{shell}<p class="quiet">{escaped(said)}</p>',
-        "The same held-out problems at every evaluation. Move the slider through training.",
+        "The same held-out problems at every evaluation. Move the slider through training."
+        if data["heldout"]
+        else "",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from cogitate.report.load import ALL, RolloutRow, RunData, is_number, load_run, read_rollouts
 from cogitate.report.paired import paired_difference, problem_scores
+from cogitate.report.safe import visible
 
 
 def summary(run_dir: Path | str) -> dict[str, Any]:
@@ -156,7 +157,11 @@ def duration(seconds: float | None) -> str:
 
 
 def align(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
-    """Rows of text as columns: the first ``left`` columns flush left, the others flush right."""
+    """Rows of text as columns: the first ``left`` columns flush left, the others flush right.
+
+    Cells may hold names from files, so nothing in them can act on a terminal.
+    """
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(
@@ -177,7 +182,7 @@ def render(found: Mapping[str, Any]) -> str:
     planned = found["planned_steps"]
     of = f" of {planned}" if planned and planned != found["steps"] else ""
     spent = found["cost"]["seconds"]
-    head = f"{found['name']}: {found['algorithm']}, step {found['steps']}{of}"
+    head = f"{visible(found['name'])}: {found['algorithm']}, step {found['steps']}{of}"
     head += f", {duration(spent)}" if spent is not None else ""
     if not found["results"]:
         return f"{head}\nNo held-out evaluation yet."

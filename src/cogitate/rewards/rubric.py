@@ -91,7 +91,7 @@ class Rubric:
             )
         mode = "lenient" if self.config.format_mode == "lenient" else "strict"
         sheets = [_Sheet(c, self.chat.parse(c, mode)) for c in completions]
-        self._judge(problem, sheets)
+        self._verify_all(problem, sheets)
         correct = [sheet.parts["accuracy"] >= 1.0 for sheet in sheets]
         self._gate(sheets)
         self._measure(sheets, correct)
@@ -122,7 +122,7 @@ class Rubric:
         lines.append("What cannot be verified is left out of its group, never counted as wrong.")
         return "\n".join(lines)
 
-    def _judge(self, problem: Problem, sheets: Sequence[_Sheet]) -> None:
+    def _verify_all(self, problem: Problem, sheets: Sequence[_Sheet]) -> None:
         """Accuracy and format. A completion without an answer is shown to the verifier too, so
         that a bad problem is noticed whatever was answered."""
         task, mode = self.tasks[problem.task], self.config.format_mode

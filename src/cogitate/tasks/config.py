@@ -221,8 +221,8 @@ class DatasetConfig(TaskConfigBase):
     """Column that holds the gold answer. Default: recognised from the columns."""
     answer_kind: AnswerKind = "auto"
     """How answers are compared. number: exactly, as rationals. text: after normalisation.
-    choice: by letter. auto: decided for each gold answer. none: there is no gold answer and
-    the reward must come from elsewhere."""
+    choice: by letter. auto: decided for each gold answer. none: there is no gold answer,
+    accuracy is always 0, and the reward must come from elsewhere."""
     max_rows: int = Field(default=1_000_000, ge=1)
     """Rows kept in memory; reading stops there, and says so."""
     max_row_bytes: int = Field(default=1_048_576, ge=256)

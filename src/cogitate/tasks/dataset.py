@@ -125,14 +125,18 @@ class DatasetTask:
     def verify(self, problem: Problem, answer: str | None) -> float | None:
         """1.0 if the answer equals the gold answer by the rule of its kind, else 0.0.
 
+        Always 0.0 where ``answer_kind = "none"`` declares that there is nothing to compare with.
+
         Raises:
-            RewardError: the problem has no usable gold answer.
+            RewardError: the problem has no usable gold answer, though it should.
         """
-        kind: Kind = problem.metadata.get("answer_kind", "none")
-        if problem.answer is None or kind == "none":
+        kind: Kind = problem.metadata.get("answer_kind", "text")
+        if kind == "none":
+            return 0.0
+        if problem.answer is None:
             raise RewardError(
-                f"problem {problem.id} has no gold answer. Set reward.accuracy = 0.0 and add "
-                "a reward of your own, or set answer_column."
+                f"problem {problem.id} has no gold answer. Drop it, set answer_column, or set "
+                'answer_kind = "none" and give a reward of your own.'
             )
         if answer is None:
             return 0.0

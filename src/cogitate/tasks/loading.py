@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cogitate.errors import DataError, MissingExtra
+from cogitate.errors import DataError
+from cogitate.extras import require
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 COMPRESSED = (".gz", ".zst")
@@ -114,19 +115,8 @@ def _open(path: Path) -> io.BufferedIOBase:
 
 
 def _open_zst(path: Path) -> io.BufferedIOBase:
-    try:
-        import zstandard  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise missing_extra(path, "zstandard") from error
+    zstandard = require("zstandard", purpose=f"{path}: reading .zst")
     return io.BufferedReader(zstandard.open(path, "rb"))
-
-
-def missing_extra(source: object, package: str) -> MissingExtra:
-    """The error for a source whose reader is not installed."""
-    return MissingExtra(
-        f"{source}: reading it needs the package {package}, which is not installed. "
-        "Run: pip install 'cogitate[data]'"
-    )
 
 
 def _json_lines(stream: io.BufferedIOBase, limit: int) -> Iterator[RawRow | BadRow]:
@@ -245,11 +235,10 @@ def _csv_rows(reader: Any, header: list[str]) -> Iterator[RawRow | BadRow]:
 
 
 def _read_parquet(path: Path) -> Iterator[RawRow | BadRow]:
-    try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise missing_extra(path, "pyarrow") from error
+    require("pyarrow", purpose=f"{path}: reading Parquet")
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
     try:
         with parquet.ParquetFile(path) as file:
             batches = file.iter_batches(batch_size=256)
@@ -298,10 +287,9 @@ def _renumbered(rows: Iterable[RawRow | BadRow]) -> Iterator[RawRow | BadRow]:
 
 
 def _import_datasets(source: object) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise missing_extra(source, "datasets") from error
+    require("datasets", purpose=f"{source}: reading it")
+    import datasets
+
     return datasets
 
 

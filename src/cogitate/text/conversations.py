@@ -11,7 +11,7 @@ example of its own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from cogitate.errors import ConfigError, DataError
 from cogitate.protocols import Task
@@ -196,5 +196,5 @@ def _messages(value: object, example_id: str, role: str | None = None) -> list[M
                 f"{example_id}: {str(entry)[:120]!r} is not a message. Expected a mapping with "
                 f"'role' (one of {', '.join(_ROLES)}) and text 'content'."
             )
-        messages.append(Message(role=fields["role"], content=fields["content"]))
+        messages.append(Message(role=cast(Any, fields["role"]), content=fields["content"]))
     return messages

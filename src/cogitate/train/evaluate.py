@@ -9,6 +9,8 @@ from cogitate.eval.estimators import bootstrap_interval, wilson_interval
 from cogitate.insight.words import reflection_counts
 from cogitate.metrics import ACCURACY_PART
 from cogitate.protocols import RolloutEngine, Scoring
+from cogitate.rewards.config import RewardConfig
+from cogitate.rewards.rubric import Rubric
 from cogitate.schema import Completion, EvalResult, FinishReason, Problem, SamplingParams
 from cogitate.tasks.mixture import Mixture
 from cogitate.text.chat import Chat
@@ -50,7 +52,8 @@ def evaluate(
 
     accuracy = fraction of completions whose parsed answer the task's verifier scores 1.0
 
-    It is not the training reward: format and length do not count. Greedy decoding gives one
+    It is not the training reward: format and length do not count, and neither do rules of the
+    training reward about truncated or ill-formed completions. Greedy decoding gives one
     completion a problem and Wilson's interval; sampling is at temperature 1, without truncation of
     the distribution, ``config.samples`` a problem, with a bootstrap over problems (Wilson's for one
     sample). Completions that could not be verified are left out of both.
@@ -62,6 +65,7 @@ def evaluate(
     """
     results: list[EvalResult] = []
     rows: list[dict[str, Any]] = []
+    rubric = accuracy_rubric(rubric)
     for mode, samples in _modes(config):
         params = SamplingParams(
             max_tokens=max_tokens,
@@ -80,6 +84,18 @@ def evaluate(
         rows += sampled
         results += accuracies(sampled, step=step, mode=mode, samples=samples, tasks=list(problems))
     return results, rows
+
+
+def accuracy_rubric(rubric: Scoring) -> Scoring:
+    """A rubric that scores what the verifier says of the parsed answer and nothing else.
+
+    A training rubric may mask truncated completions or refuse right answers in a wrong format.
+    Masked completions would leave the accuracy, which would flatter a policy that never ends.
+    """
+    if not isinstance(rubric, Rubric):
+        return rubric
+    settings = RewardConfig(format_mode=rubric.config.format_mode)
+    return Rubric(rubric.tasks, rubric.chat, settings)
 
 
 def _modes(config: EvalSettings) -> list[tuple[Mode, int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "bench" / "peers"))
 
-from protocol import measured, serve
+from protocol import measured, serve  # pyright: ignore[reportMissingImports]
 
 children: list[subprocess.Popen[bytes]] = []
 

@@ -17,10 +17,11 @@ from cogitate.data.records import (
     write_problems,
 )
 from cogitate.errors import DataError
-from cogitate.schema import Message, Problem
+from cogitate.schema import Completion, FinishReason, Message, Problem, Prompt, Reward
 from cogitate.tasks.config import CountdownConfig, DatasetConfig
 from cogitate.tasks.countdown import CountdownTask
 from cogitate.tasks.dataset import load_dataset_task
+from cogitate.train.rollout_rows import rollout_row
 
 
 def rollout(**changes: Any) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def rollout(**changes: Any) -> dict[str, Any]:
         "step": 3, "problem_id": "a/train/1", "task": "a", "sample": 0, "question": "1 + 1?",
         "prompt": "Q: 1 + 1?\nA:", "completion": " 2", "prompt_ids": [1, 2], "completion_ids": [3],
         "logprobs": [-0.5], "reward": 1.0, "parts": {"accuracy": 1.0}, "error": None,
-        "parsed_answer": "2", "gold": "2", "finish_reason": "stop", "advantage": 0.5,
+        "parsed_answer": "2", "gold": "2", "format_ok": True, "difficulty": 1,
+        "finish_reason": "stop", "advantage": 0.5,
         "policy_version": 3, **changes,
     }  # fmt: skip
 
@@ -50,6 +52,23 @@ def test_the_example_row_has_every_field_of_the_schema():
     assert {*rollout(), *OPTIONAL_ROLLOUT_FIELDS} == set(ROLLOUT_FIELDS)
     assert set(problem_to_row(problem())) == set(PROBLEM_FIELDS)
     assert all(ROLLOUT_FIELDS.values())
+
+
+def test_the_schema_is_what_training_writes():
+    written = rollout_row(
+        step=1,
+        problem=problem(),
+        sample=0,
+        prompt=Prompt(token_ids=(1,), text="?", key=0),
+        completion=Completion(
+            token_ids=(2,), logprobs=(-0.5,), text="2", finish_reason=FinishReason.STOP
+        ),
+        reward=Reward(value=1.0, parts={"accuracy": 1.0}),
+        format_ok=True,
+        advantage=None,
+        mode="greedy",
+    )
+    assert set(written) == set(ROLLOUT_FIELDS)
 
 
 def test_rollouts_are_read_back(tmp_path: Path):

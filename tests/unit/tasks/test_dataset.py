@@ -238,15 +238,27 @@ def test_rows_are_verified_by_their_own_kind(tmp_path: Path):
     assert task.verify(problems["text"], "0.5") == 0.0
 
 
-def test_without_a_gold_answer_verifying_is_an_error(tmp_path: Path):
+def test_declared_to_have_no_gold_answer_nothing_is_right_and_nothing_fails(tmp_path: Path):
     path = write(tmp_path / "a.jsonl", [{"prompt": f"Poem {i}"} for i in range(20)])
     task = load(path, answer_kind="none")
     problem = task.problem("train", 0)
     assert problem.answer is None
-    with pytest.raises(RewardError, match=r"has no gold answer. Set reward.accuracy = 0.0"):
-        task.verify(problem, "Roses")
+    # A reward of the user's own decides; an error here would take its rollouts away from it.
+    assert task.verify(problem, "Roses") == 0.0
     with pytest.raises(DataError, match="has no gold answer"):
         task.solution(problem)
+
+
+def test_a_problem_that_lost_its_gold_answer_is_an_error(sums: Path):
+    broken = Problem(
+        id="x/train/1",
+        task="x",
+        messages=(Message(role="user", content="?"),),
+        answer=None,
+        metadata={"answer_kind": "number"},
+    )
+    with pytest.raises(RewardError, match=r"x/train/1 has no gold answer\. Drop it"):
+        load(sums).verify(broken, "7")
 
 
 def test_a_gold_answer_of_another_kind_is_an_error(sums: Path):

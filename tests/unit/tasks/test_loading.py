@@ -271,9 +271,11 @@ def test_missing_packages_name_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setitem(sys.modules, package, None)
     (tmp_path / "a.parquet").write_bytes(b"x")
     (tmp_path / "a.jsonl.zst").write_bytes(b"x")
-    for source in (tmp_path / "a.parquet", tmp_path / "a.jsonl.zst", "hf://owner/name"):
+    for source in (tmp_path / "a.parquet", "hf://owner/name"):
         with pytest.raises(MissingExtra, match=r"pip install 'cogitate\[data\]'"):
             read(source)
+    with pytest.raises(MissingExtra, match=r"a\.jsonl\.zst: .* pip install zstandard"):
+        read(tmp_path / "a.jsonl.zst")
 
 
 def test_a_missing_file_and_an_unknown_format(tmp_path: Path):

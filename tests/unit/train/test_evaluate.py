@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from cogitate.eval.estimators import bootstrap_interval, wilson_interval
+from cogitate.rewards.config import RewardConfig
+from cogitate.rewards.rubric import Rubric
 from cogitate.schema import Completion, Problem, Prompt, Reward
 from cogitate.testing import FakeEngine, ToyTask, byte_chat
 from cogitate.train.evaluate import accuracies, details, evaluate
@@ -125,6 +128,32 @@ def test_accuracy_is_the_verifiers_and_not_the_reward() -> None:
     results, rows, _ = run([" 9\n"], {"toy": toy_problems(4)}, Settings(samples=0))
     assert results[0].value == 0.0
     assert all(row["reward"] == 5.0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"truncated": "mask"},
+        {"truncated": "zero"},
+        {"accuracy": 0.0, "random": 1.0},
+        {"accuracy": 2.0, "format": 1.0, "correct_needs_format": True},
+    ],
+)
+def test_rules_of_the_training_reward_do_not_reach_the_accuracy(rules: dict[str, Any]) -> None:
+    # The limit cuts " 1" off from its end: truncated, and right for problem 1 of two.
+    chat, task = byte_chat(), ToyTask()
+    results, rows = evaluate(
+        {"toy": toy_problems(2)},
+        rubric=Rubric({"toy": task}, chat, RewardConfig(**rules)),
+        chat=chat,
+        engine=FakeEngine(chat.tokenizer, script=[" 1\n"]),
+        step=0,
+        config=Settings(samples=0),
+        max_tokens=2,
+    )
+    assert [row["finish_reason"] for row in rows] == ["length", "length"]
+    assert (results[0].value, results[0].num_problems) == (0.5, 2)
+    assert [row["reward"] for row in rows] == [0.0, 1.0]
 
 
 def test_half_right_is_not_right() -> None:
