@@ -48,7 +48,7 @@ venv: $(VENV)/.installed-dev ## Set up .venv with everything that development ne
 
 .PHONY: demo
 demo: $(VENV)/.installed ## Teach SmolLM2-135M three tasks by pure reinforcement learning (10 minutes)
-	$(BIN)/cogitate run configs/demo.toml
+	$(BIN)/cogitate run configs/demo.toml --resume --report
 
 .PHONY: test
 test: $(VENV)/.installed-dev ## The fast test suite
@@ -82,17 +82,21 @@ golden: $(VENV)/.installed-dev ## Rewrite the snapshots in tests/ after an inten
 # --- evidence ---------------------------------------------------------------------------------------
 
 .PHONY: study-r1zero
-study-r1zero: $(VENV)/.installed ## The demo over three seeds, with a random-reward control and an SFT row
-	$(BIN)/python -m cogitate.study r1zero --seeds $(SEEDS)
+study-r1zero: $(VENV)/.installed ## The demo over three seeds, a random-reward control, an SFT rival
+	$(BIN)/python studies/r1zero.py --seeds $(SEEDS)
+
+.PHONY: study-think
+study-think: $(VENV)/.installed ## R1-Zero with think and answer tags: as it is, and after a cold start
+	$(BIN)/python studies/think_format.py --seeds $(SEEDS)
 
 .PHONY: study
-study: study-r1zero ## All studies
+study: study-r1zero study-think ## All studies
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Speed beside transformers, TRL and vLLM, into docs/benchmarks.md
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/run_all.py
 
 .PHONY: clean
 clean: ## Remove the environment, caches and build output; runs/ stays
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info
-	find src tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench examples studies -name __pycache__ -type d -prune -exec rm -rf {} +

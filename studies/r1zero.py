@@ -31,7 +31,7 @@ WANTED = {"greedy": 0.40, "sampled": 0.50}
 
 def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
     """The three runs of one seed, in order; SFT needs the time that RL took."""
-    common = [f"seed={seed}", f"eval.problems_per_task={options.problems}"]
+    common = [f"seed={seed}", f"eval.problems_per_task={options.problems}", "eval.every=0"]
     if options.steps:
         common.append(f"grpo.steps={options.steps}")
     rl = run_arm("RL", CONFIG, seed, common, options.out, resume=options.resume)
@@ -39,7 +39,7 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
         "random reward",
         CONFIG,
         seed,
-        [*common, "reward.accuracy=0.0", "reward.random=1.0", "eval.every=0"],
+        [*common, "reward.accuracy=0.0", "reward.random=1.0"],
         options.out,
         resume=options.resume,
     )
@@ -48,7 +48,7 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
         "SFT, equal time",
         CONFIG,
         seed,
-        [*common, "algorithm=sft", "sft.steps=100000", "optimizer.warmup_steps=3", "eval.every=0"],
+        [*common, "algorithm=sft", "sft.steps=100000", "optimizer.warmup_steps=3"],
         options.out,
         resume=options.resume,
         train_seconds=budget,

@@ -1,6 +1,7 @@
 """Shared set-up: shapes and types are executed, runs are repeatable, slow tests ask to be named."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 # Subprocesses import the package from this checkout, installed or not.
@@ -49,3 +50,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ]
         if unasked:
             item.add_marker(pytest.mark.skip(reason=f"asks for -m {unasked[0]}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make captured text encodable: xdist cannot send the lone surrogates that some tests log."""
+    report = yield
+    report.sections = [
+        (title, text.encode("utf-8", "backslashreplace").decode())
+        for title, text in report.sections
+    ]
+    return report

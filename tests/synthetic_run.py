@@ -143,6 +143,7 @@ def row(task: str, split: str, index: int, step: int, progress: float, mode: str
         "error": "TimeoutError: the verifier took 5 s" if failed else None,
         "parsed_answer": None if text in HOSTILE else text.split()[-1].rstrip("."),
         "gold": asked["gold"],
+        "difficulty": 1 + index % 2 if task == "word_problem" else 5,
         "finish_reason": "length" if truncated else "stop",
         "policy_version": policy_version,
         "advantage": round(accuracy - 0.5, 3) if split == "train" else None,

@@ -89,7 +89,7 @@ class Cogitate:
             for key, text in enumerate(prompts)
         ]
         params = SamplingParams(max_tokens=new_tokens)
-        with measured(self._synchronize) as timing:
+        with measured(self.device) as timing:
             groups = self.engine.generate(rendered, params, n=group_size)
         completions = [completion for group in groups for completion in group]
         return {
@@ -106,7 +106,7 @@ class Cogitate:
             rollouts, group_size, completion_tokens, ragged=ragged, vocabulary=49_000
         )
         policy, loss = self._learner(), GRPOLoss()
-        with measured(self._synchronize) as timing:
+        with measured(self.device) as timing:
             batch = training_batch(rows)
             policy.forward_backward(batch, loss, denominator=loss.denominator(batch))
             policy.optim_step()
@@ -129,7 +129,7 @@ class Cogitate:
         sampling = SamplingParams(
             max_tokens=self.new_tokens, stop_token_ids=self.chat.stop_token_ids, seed=number
         )
-        with measured(self._synchronize) as timing:
+        with measured(self.device) as timing:
             report = grpo_step(
                 number,
                 lambda count: [_problem(first + i) for i in range(count)],
@@ -157,10 +157,6 @@ class Cogitate:
                 micro_batch_tokens=self.micro_batch_tokens,
             )
         return self.policy
-
-    def _synchronize(self) -> None:
-        if self.device != "cpu":
-            torch.cuda.synchronize()
 
 
 def _problem(index: int) -> Problem:

@@ -48,7 +48,7 @@ class Transformers:
         self.model.generation_config.eos_token_id = None
         run = {"plain": self._generate, "logprobs": self._generate, "continuous": self._continuous}
         # no_grad, not inference_mode: generate_batch samples in a thread of its own.
-        with torch.no_grad(), measured(self._synchronize) as timing:
+        with torch.no_grad(), measured(self.device) as timing:
             tokens, logprobs = run[variant](prompts, group_size, new_tokens, variant)
         return {**timing.result, "tokens": tokens, "logprobs": logprobs}
 
@@ -115,7 +115,7 @@ class Transformers:
         self._prepare_training()
         assert self.optimizer is not None
         denominator = sum(len(completion) for _, completion in rows)
-        with measured(self._synchronize) as timing:
+        with measured(self.device) as timing:
             for start in range(0, rollouts, micro_batch):
                 loss = self._loss(rows[start : start + micro_batch], start) / denominator
                 loss.backward()
@@ -151,10 +151,6 @@ class Transformers:
         signs = torch.tensor([1.0 if (start + i) % 2 else -1.0 for i in range(len(rows))])
         ratio = torch.exp(chosen - chosen.detach())
         return -(ratio * signs.to(self.device)[:, None] * mask).sum()
-
-    def _synchronize(self) -> None:
-        if self.device != "cpu":
-            torch.cuda.synchronize()
 
 
 if __name__ == "__main__":

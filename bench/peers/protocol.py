@@ -55,22 +55,39 @@ class Timing:
 
 
 @contextlib.contextmanager
-def measured(synchronize: Callable[[], None] | None = None) -> Iterator[Timing]:
-    """Wall time (monotonic), CPU time and peak memory of the block, over this process's tree."""
+def measured(device: str = "cpu") -> Iterator[Timing]:
+    """Wall time (monotonic), CPU time and peak memory of the block, over this process's tree.
+
+    On a GPU the block is timed until the device has finished, and memory is the device's.
+    """
     timing = Timing()
     _reset_peak_memory()
-    if synchronize is not None:
-        synchronize()
+    gpu = _Cuda() if device != "cpu" else None
     cpu = time.process_time()
     start = time.perf_counter()
     yield timing
-    if synchronize is not None:
-        synchronize()
+    device_memory = gpu.finish() if gpu is not None else 0.0
     timing.result = {
         "seconds": time.perf_counter() - start,
         "cpu_seconds": time.process_time() - cpu,
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb": device_memory or peak_memory_mb(),
     }
+
+
+class _Cuda:
+    """The part of torch that a measurement on a GPU needs."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self.cuda = torch.cuda
+        self.cuda.reset_peak_memory_stats()
+        self.cuda.synchronize()
+
+    def finish(self) -> float:
+        """Wait for the device; the peak of allocated memory in MB, 0 if another process has it."""
+        self.cuda.synchronize()
+        return self.cuda.max_memory_allocated() / 1e6
 
 
 def peak_memory_mb() -> float:

@@ -16,6 +16,7 @@ class Vllm:
 
     def setup(self, model: str, threads: int, device: str, dtype: str) -> dict[str, Any]:
         """Load the model; returns the versions that go into the table."""
+        self.device = device
         options: dict[str, Any] = {} if device == "cpu" else {"gpu_memory_utilization": 0.4}
         self.engine = vllm.LLM(
             model=model,
@@ -45,7 +46,7 @@ class Vllm:
             detokenize=False,
         )
         self.engine.reset_prefix_cache()
-        with measured() as timing:
+        with measured(self.device) as timing:
             outputs = self.engine.generate(prompts, params, use_tqdm=False)
         completions = [completion for output in outputs for completion in output.outputs]
         return {

@@ -108,9 +108,7 @@ def _step(components: Components, config: RunConfig, step: int, max_tokens: int)
 
 def _calibrate_grpo(components: Components, config: RunConfig, started: float) -> Calibration:
     short = shortened(config)
-    warm = short.model_copy(
-        update={"grpo": short.grpo.model_copy(update={"problems_per_step": 1})}
-    )
+    warm = short.model_copy(update={"grpo": short.grpo.model_copy(update={"problems_per_step": 1})})
     _step(components, warm, 1, max_tokens=2)  # first calls allocate and compile
     small = _step(components, warm, 2, max_tokens=2)
     reset_peak()

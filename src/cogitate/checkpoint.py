@@ -188,6 +188,8 @@ def _prune(root: Path, *, newest: int, keep: int, files: FileSystem) -> None:
     doomed = [step for step in steps if step > newest] + older[max(keep - 1, 0) :]
     if not doomed:
         return
+    for file in step_directory(root, newest).rglob("*"):
+        files.forget(file)
     verify(step_directory(root, newest))
     for step in doomed:
         victim = step_directory(root, step)

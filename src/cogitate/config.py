@@ -248,9 +248,7 @@ def validate(source: ConfigSource) -> RunConfig:
     try:
         return RunConfig.model_validate(table)
     except ValidationError as error:
-        faults = sorted(
-            sentences(error, table, RunConfig), key=lambda fault: source.line(fault[0])
-        )
+        faults = sorted(sentences(error, table, RunConfig), key=lambda fault: source.line(fault[0]))
     lines = [f"{source.place(key)}: {sentence}" for key, sentence in faults]
     if len(lines) == 1:
         raise ConfigError(lines[0])
@@ -333,7 +331,7 @@ def _contains(table: Any, key: Key) -> bool:
         is_index = isinstance(table, list) and isinstance(part, int) and part < len(table)
         if not (is_key or is_index):
             return False
-        table = table[part]
+        table = table[part]  # type: ignore[index]
     return True
 
 

@@ -208,14 +208,13 @@ def _renamed(alias: str, section: Key) -> str:
 
 
 def _missing(key: Key, data: Mapping[str, Any], model: type[BaseModel]) -> str:
+    *parents, name = key
+    if isinstance(name, int):
+        return f"{dotted(tuple(parents))} needs more than {name} entries."
     field = field_at(model, key, data)
-    purpose = (
-        f" ({_first_line(field.description).rstrip('.')})" if field and field.description else ""
-    )
-    where = f"[{dotted(key[:-1])}]" if len(key) > 1 else "the file"
-    if isinstance(key[-1], int):
-        return f"{dotted(key[:-1])} needs more than {key[-1]} entries."
-    return f'{where} needs "{key[-1]}"{purpose}. Add {key[-1]} = ...'
+    about = _first_line(field.description).rstrip(".") if field and field.description else ""
+    where = f"[{dotted(tuple(parents))}]" if parents else "the file"
+    return f'{where} needs "{name}"{f" ({about})" if about else ""}. Add {name} = ...'
 
 
 def _no_kind(key: Key, data: Mapping[str, Any], model: type[BaseModel]) -> str:
@@ -282,9 +281,7 @@ def nested_models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from nested_models(argument)
 
 
-def _models_at(
-    model: type[BaseModel], key: Key, data: Any
-) -> tuple[list[type[BaseModel]], Any]:
+def _models_at(model: type[BaseModel], key: Key, data: Any) -> tuple[list[type[BaseModel]], Any]:
     """The models that may stand at a key, narrowed by the ``kind`` written in the file."""
     models, cursor = [model], data
     for part in key:

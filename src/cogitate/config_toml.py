@@ -141,7 +141,7 @@ def apply_override(table: dict[str, Any], key: Key, value: Any) -> None:
 def _descend(target: Any, part: str | int, key: Key, depth: int) -> Any:
     if isinstance(target, list):
         _check_index(target, part, key, depth)
-        return target[part]
+        return target[int(part)]
     if isinstance(target, dict):
         return target.setdefault(str(part), {})
     raise ConfigError(_no_table(key, depth, target))

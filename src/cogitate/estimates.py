@@ -77,9 +77,7 @@ def run_seconds(
     return {"step": step, **parts, "total": total}
 
 
-def _update_seconds(
-    config: RunConfig, measured: Calibration, length: float, share: float
-) -> float:
+def _update_seconds(config: RunConfig, measured: Calibration, length: float, share: float) -> float:
     """Seconds of one step's updates when a share of its groups is trained on."""
     if config.algorithm == "sft":
         updates, tokens = 1, config.sft.batch_size * (measured.prompt_mean + length)

@@ -49,6 +49,15 @@ class FileSystem:
         """Force the entries of a directory (creations, renames, deletions) to the disk."""
         _fsync(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
 
+    def forget(self, path: Path) -> None:
+        """Drop a synced file from the memory of the system, so that reading it reads the disk."""
+        if path.is_file() and hasattr(os, "posix_fadvise"):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
     def rename(self, source: Path, target: Path) -> None:
         """Atomic rename; replaces a file, never a directory with entries."""
         os.replace(source, target)

@@ -10,6 +10,7 @@ import torch
 from cogitate.config import EvalSection, RunConfig, TemplateSection
 from cogitate.config_toml import read_toml
 from cogitate.engines.local import LocalEngine
+from cogitate.errors import DataError
 from cogitate.models.fetch import resolve_model
 from cogitate.models.weights import load_model
 from cogitate.registry import build_chat, build_rubric, resolve_device
@@ -50,7 +51,7 @@ class OpenModel:
 def open_model(
     source: str | Path,
     *,
-    template: str | None = None,
+    template: str | TemplateSection | None = None,
     device: str = "auto",
     dtype: str = "float32",
     slots: int = 64,
@@ -67,7 +68,9 @@ def open_model(
         ConfigError: there is no such template.
     """
     directory = resolve_model(final_of_run(Path(source)) or source)
-    section = TemplateSection(name=template) if template else default_template(directory)
+    section = template or default_template(directory)
+    if isinstance(section, str):
+        section = TemplateSection(name=section)
     chat = build_chat(Tokenizer.from_directory(directory), section)
     model = load_model(directory, dtype=getattr(torch, dtype), device=resolve_device(device))
     model.requires_grad_(False)
@@ -76,9 +79,19 @@ def open_model(
 
 
 def final_of_run(path: Path) -> Path | None:
-    """The final model inside a run directory, or None when ``path`` is not a run directory."""
-    is_run = (path / "config.toml").is_file()
-    return path / "final" if is_run and (path / "final" / "config.json").is_file() else None
+    """The final model inside a run directory, or None when ``path`` is not a run directory.
+
+    Raises:
+        DataError: the run is not complete.
+    """
+    if not (path / "config.toml").is_file() or (path / "config.json").is_file():
+        return None
+    if not (path / "final" / "config.json").is_file():
+        raise DataError(
+            f"{path}: this run has no final model yet; it is written when the run is complete. "
+            f"Continue the run with --resume first."
+        )
+    return path / "final"
 
 
 def run_config_of(path: Path) -> Path | None:
@@ -100,6 +113,7 @@ def default_template(directory: Path) -> TemplateSection:
 
 def question(text: str, history: Sequence[Message] = ()) -> Problem:
     """A problem without a gold answer: the next user turn after a conversation."""
+    text = text.encode("utf-8", "replace").decode("utf-8")  # input may hold half characters
     messages = (*history, Message(role="user", content=text))
     identity = "\x1e".join(f"{m.role}\x1f{m.content}" for m in messages)
     return Problem(id=f"{QUESTION_TASK}/{identity}", task=QUESTION_TASK, messages=messages,

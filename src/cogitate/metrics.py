@@ -19,6 +19,8 @@ from cogitate.filesystem import DISK, FileSystem, crash_point, write_atomic
 from cogitate.schema import FinishReason, Group, Metric, Reward
 
 ACCURACY_PART = "accuracy"
+MASKED = "masked: "
+"""Beginning of ``Reward.error`` when a rollout is left out on purpose and nothing failed."""
 
 
 # ------------------------------------------------------------------------------ partial means
@@ -86,8 +88,9 @@ def percentile(values: Sequence[float], fraction: float) -> float:
 def summarize_groups(groups: Sequence[Group]) -> dict[str, float]:
     """What a step sampled: rewards and their parts, lengths, accuracy by task, tokens.
 
-    Rewards with a verifier error count only in ``reward/verifier_error``, a fraction of rollouts;
-    means of rewards are over the rest. ``reward/std`` is the population standard deviation.
+    Rewards with an error count only in ``reward/verifier_error`` or, where a rollout was left out
+    on purpose, in ``reward/masked`` (fractions of rollouts); means of rewards are over the rest.
+    ``reward/std`` is the population standard deviation.
     """
     completions = [rollout.completion for group in groups for rollout in group.rollouts]
     if not completions:
@@ -96,9 +99,11 @@ def summarize_groups(groups: Sequence[Group]) -> dict[str, float]:
     truncated = sum(c.finish_reason is FinishReason.LENGTH for c in completions)
     rewards = [reward for group in groups for reward in group.rewards]
     valid = [reward for reward in rewards if reward.error is None]
+    masked = sum((reward.error or "").startswith(MASKED) for reward in rewards)
     return {
         **_reward_metrics(valid),
-        "reward/verifier_error": 1.0 - len(valid) / len(rewards),
+        "reward/verifier_error": (len(rewards) - len(valid) - masked) / len(rewards),
+        "reward/masked": masked / len(rewards),
         "completion/length_mean": math.fsum(lengths) / len(lengths),
         "completion/length_p95": percentile(lengths, 0.95),
         "completion/truncated_fraction": truncated / len(completions),

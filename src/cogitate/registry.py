@@ -7,6 +7,7 @@ This module only puts the pieces together, and nothing below it imports it.
 """
 
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -16,7 +17,7 @@ from cogitate.errors import ConfigError
 from cogitate.models.weights import load_model
 from cogitate.placement.local import LocalPlacement
 from cogitate.policies.local import LocalPolicy
-from cogitate.protocols import Scoring
+from cogitate.protocols import Placement, Scoring
 from cogitate.rewards.rubric import build_rubric as rubric_of
 from cogitate.tasks.mixture import Mixture, build_mixture
 from cogitate.text.chat import Chat
@@ -61,7 +62,7 @@ def build_rubric(config: RunConfig, mixture: Mixture, chat: Chat) -> Scoring:
     return rubric_of(config.reward, tasks=mixture.tasks, chat=chat)
 
 
-def build_placement(config: RunConfig, chat: Chat, *, model_dir: Path) -> LocalPlacement:
+def build_placement(config: RunConfig, chat: Chat, *, model_dir: Path) -> Placement:
     """Policy, engine and reference in this process, on one set of weights."""
     is_rl = config.algorithm == "grpo"
     model = load_model(
@@ -79,7 +80,8 @@ def build_placement(config: RunConfig, chat: Chat, *, model_dir: Path) -> LocalP
     engine = LocalEngine(
         model, chat.decode, slots=config.engine.slots, kernels=config.engine.kernels
     )
-    return LocalPlacement(policy, engine, reference=is_rl and config.grpo.loss.kl_coef > 0)
+    has_reference = is_rl and config.grpo.loss.kl_coef > 0
+    return cast(Placement, LocalPlacement(policy, engine, reference=has_reference))
 
 
 def build_examples(config: RunConfig, mixture: Mixture, chat: Chat) -> ExampleSource:

@@ -20,7 +20,6 @@ from cogitate.errors import MissingExtra
 
 logger = logging.getLogger(__name__)
 
-_CLOSE = None
 MAX_FAILURES_IN_A_ROW = 10
 
 
@@ -123,7 +122,7 @@ class BackgroundTracker:
         """Give the tracker ``timeout`` seconds to finish, then leave it behind."""
         self._closing.set()
         with contextlib.suppress(queue.Full):  # then the worker sees ``_closing`` once it is empty
-            self._rows.put_nowait(_CLOSE)
+            self._rows.put_nowait(None)
         self._thread.join(timeout)
         if self._thread.is_alive():
             logger.warning("tracker %s did not finish within %.0f s", self.name, timeout)
@@ -140,7 +139,7 @@ class BackgroundTracker:
             self._fail("start", error)
             return
         failures_in_a_row = 0
-        while (row := self._next_row()) is not _CLOSE:
+        while (row := self._next_row()) is not None:
             try:
                 tracker.log(*row)
                 failures_in_a_row = 0
@@ -155,12 +154,13 @@ class BackgroundTracker:
             self._fail("close", error)
 
     def _next_row(self) -> tuple[int, Mapping[str, float]] | None:
+        """The next row, or None when the tracker is to be closed."""
         while True:
             try:
                 return self._rows.get(timeout=0.2)
             except queue.Empty:
                 if self._closing.is_set():
-                    return _CLOSE
+                    return None
 
     def _fail(self, action: str, error: Exception) -> None:
         self.failed += action == "log"

@@ -50,10 +50,10 @@ def child(model: Path, output_dir: Path) -> None:
     """One attempt at the run, resuming what is there."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
-    from tiny_run import tiny_config
 
     from cogitate.runner import run
     from cogitate.train.listener import RunInfo, SilentListener
+    from tiny_run import tiny_config
 
     class Announce(SilentListener):
         def started(self, info: RunInfo) -> None:
@@ -206,7 +206,7 @@ def torture(kills: int, points: Sequence[str], *, seed: int = 0, verbose: bool =
 
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20, help="kills at random moments")
     parser.add_argument(
         "--points", default=",".join(POINTS), help="named crash points, separated by commas"

@@ -1,4 +1,4 @@
-"""What the package never does: run text as code, unpickle, swallow errors, switch off shape checks."""
+"""What the package never does: run text as code, unpickle, swallow errors, hide from checks."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""Small files and small functions: the tail is what makes code hard to change, so it is measured."""
+"""Small files and functions: the tail is what makes code hard to change, so it is measured."""
 
 import ast
 import statistics

@@ -62,6 +62,15 @@ def test_equal_values_give_equal_json_bytes() -> None:
         to_json_bytes({"a": float("nan")})
 
 
+def test_a_forgotten_file_is_still_there(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(b"x" * 10_000)
+    DISK.sync_file(path)
+    DISK.forget(path)
+    DISK.forget(tmp_path)
+    assert path.read_bytes() == b"x" * 10_000
+
+
 def test_free_space_and_directories_are_the_real_ones(tmp_path: Path) -> None:
     assert DISK.free_bytes(tmp_path) > 1_000_000
     DISK.make_dir(tmp_path / "a" / "b")

@@ -136,6 +136,18 @@ def test_a_step_whose_verifier_always_failed_has_no_reward_instead_of_zero() -> 
     assert summary["reward/verifier_error"] == 1.0
 
 
+def test_what_is_masked_on_purpose_is_no_verifier_error() -> None:
+    from cogitate.metrics import MASKED
+    from cogitate.rewards import rubric
+
+    assert MASKED == rubric.MASKED
+    rewards = [reward(1.0), reward(1.0, error="masked: truncated"), reward(0.0, error="timeout")]
+    summary = summarize_groups([group("sums", [*rewards, reward(0.0)], [1, 1, 1, 1])])
+    assert (summary["reward/masked"], summary["reward/verifier_error"]) == (0.25, 0.25)
+    assert summary["reward/mean"] == 0.5
+    assert summary["task/sums/accuracy"] == 0.5
+
+
 def test_no_groups_no_summary() -> None:
     assert summarize_groups([]) == {}
 

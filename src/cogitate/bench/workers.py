@@ -115,6 +115,7 @@ class Worker:
             selector.register(self._replies, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
+                    self._signal(signal.SIGKILL)
                     raise EngineError(
                         f"{self.name}: {operation} gave no answer in {timeout:.0f} seconds "
                         f"(log: {self.log}). Use --quick, or a machine with less to do."

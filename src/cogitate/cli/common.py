@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,6 +32,14 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("allow_abbrev", False)
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*args, **kwargs)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse an unknown option where its command is known, not at the top."""
+        found, rest = super().parse_known_args(args, namespace)
+        has_commands = any(isinstance(a, argparse._SubParsersAction) for a in self._actions)
+        if rest and not has_commands:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with the code for wrong usage."""
@@ -108,6 +117,23 @@ def warn(message: str) -> None:
     print(one_line(message), file=sys.stderr, flush=True)
 
 
+class WarningHandler(logging.Handler):
+    """What the package logs, as one line on standard error as it is at that moment: a live display
+    replaces it, so that lines appear above the picture."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        warn(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def start_logging() -> None:
+    """Show warnings of the package to the person; once per process."""
+    logger = logging.getLogger("cogitate")
+    if not any(isinstance(handler, WarningHandler) for handler in logger.handlers):
+        handler = WarningHandler(level=logging.WARNING)
+        logger.addHandler(handler)
+
+
 def exit_code(error: errors.CogitateError) -> int:
     """The exit code that stands for a kind of error."""
     if isinstance(error, errors.ConfigError):
@@ -117,6 +143,30 @@ def exit_code(error: errors.CogitateError) -> int:
     if isinstance(error, ArithmeticError):  # train.loop.DivergedError, without importing torch
         return DIVERGED
     return ENVIRONMENT
+
+
+def explain_error(error: BaseException) -> tuple[str, int] | None:
+    """The message and exit code of an error that needs no traceback; None for a fault of ours."""
+    if isinstance(error, errors.CogitateError):
+        return str(error), exit_code(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}. Check the path, its rights and the disk.", (
+            ENVIRONMENT
+        )
+    text = str(error)
+    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+        return _NO_MEMORY, ENVIRONMENT
+    return None
+
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
+_NO_MEMORY = (
+    "out of memory. Lower grpo.micro_batch_tokens (or sft.micro_batch_tokens) or engine.slots, and "
+    "see what a run needs with: cogitate plan CONFIG"
+)
 
 
 def report_error(message: str, code: int, *, kind: str, as_json: bool) -> int:

@@ -38,8 +38,7 @@ class Conversation:
             say("(conversation forgotten)")
         elif name == "/system":
             self.system, self.messages = rest.strip() or None, []
-            say("(system message set; conversation forgotten)" if rest.strip() else
-                "(no system message; conversation forgotten)")
+            say(f"({'system message set' if self.system else 'no system message'})")
         else:
             say(_HELP if name == "/help" else f"unknown command {name}\n{_HELP}")
         return True

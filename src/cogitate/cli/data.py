@@ -53,10 +53,10 @@ def _check(args: argparse.Namespace) -> int:
 
         tokenizer = Tokenizer.from_directory(resolve_model(args.model, offline=True))
     if args.template:
-        from cogitate.text.templates import get_template
+        from cogitate.text.templates import ChatTemplate, get_template
 
         template = get_template(args.template)
-        if tokenizer is not None and hasattr(template, "bind"):
+        if tokenizer is not None and isinstance(template, ChatTemplate):
             template = template.bind(tokenizer)
     report = check_file(
         args.file, tokenizer=tokenizer, against=args.against, template=template,

@@ -39,17 +39,17 @@ def add(commands: Commands) -> None:
 
 
 def _eval(args: argparse.Namespace) -> int:
-    from cogitate.cli.evaluation import eval_config, eval_text, pass_rates, write_rows
+    from cogitate.cli.evaluation import eval_setup, eval_text, pass_rates, write_rows
     from cogitate.inference import evaluate, open_model
 
-    config = eval_config(args)
-    given = args.template or (config.template.name if args.config else None)
+    config, mixture = eval_setup(args)
+    given = args.template or (config.template if args.config else None)
     model = open_model(
         args.model, template=given, device=args.device, slots=args.slots, kernels=args.kernels
     )
     if not args.json:
         warn(f"template {model.template}, tasks {', '.join(t.name for t in config.tasks)}")
-    results, rows = evaluate(model, config)
+    results, rows = evaluate(model, config, mixture=mixture)
     if args.rollouts is not None:
         write_rows(args.rollouts, rows)
     passes = pass_rates(rows)

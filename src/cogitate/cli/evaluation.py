@@ -1,6 +1,7 @@
 """The work of ``cogitate eval``."""
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cogitate.eval.estimators import pass_at_k
 from cogitate.inference import run_config_of
 from cogitate.metrics import encode_row
 from cogitate.schema import EvalResult
+from cogitate.tasks.mixture import Mixture, build_mixture
 
 
 def eval_config(args: argparse.Namespace) -> RunConfig:
@@ -46,13 +48,35 @@ def _with_settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
         "samples": args.samples,
         "greedy": False if args.no_greedy else None,
     }
-    if args.data and args.problems is None:
-        settings["problems_per_task"] = 1_000_000  # all rows of the file
     table = config.model_dump()
     table["eval"] |= {name: value for name, value in settings.items() if value is not None}
     if args.max_tokens is not None:
         table["sampling"]["max_tokens"] = args.max_tokens
     return type(config).model_validate(table)
+
+
+def eval_setup(args: argparse.Namespace) -> tuple[RunConfig, Mixture]:
+    """What to evaluate and the tasks it is made of; of a data file all rows, unless
+    ``--problems`` asks for fewer.
+
+    Raises:
+        ConfigError: nothing says what to evaluate on.
+        DataError: the data file cannot be read.
+    """
+    config = eval_config(args)
+    if not args.data:
+        return config, build_mixture(config.tasks, config.seed)
+    logger = logging.getLogger("cogitate.tasks")
+    before = logger.level
+    logger.setLevel(logging.ERROR)  # that no row is left to train on is what we want
+    try:
+        mixture = build_mixture(config.tasks, config.seed)
+    finally:
+        logger.setLevel(before)
+    rows = mixture.tasks[config.tasks[0].name].size("heldout") or 1
+    problems = rows if args.problems is None else min(rows, args.problems)
+    section = config.eval.model_copy(update={"problems_per_task": problems})
+    return config.model_copy(update={"eval": section}), mixture
 
 
 def pass_rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
@@ -71,9 +95,7 @@ def pass_rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]
     return rates
 
 
-def eval_text(
-    results: Sequence[EvalResult], passes: Mapping[str, Mapping[str, float]]
-) -> str:
+def eval_text(results: Sequence[EvalResult], passes: Mapping[str, Mapping[str, float]]) -> str:
     """A table: one line per task and mode."""
     cells = [("task", "mode", "accuracy", "[95 % CI]", "problems", "samples")]
     for result in results:

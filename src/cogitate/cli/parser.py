@@ -20,12 +20,15 @@ from cogitate.cli import (
 )
 from cogitate.cli.common import (
     EXIT_CODES,
-    INTERRUPTED,
+    OK,
     Parser,
     add_command,
-    exit_code,
+    explain_error,
     report_error,
+    show,
+    start_logging,
 )
+from cogitate.errors import CogitateError
 
 _DESCRIPTION = """\
 Teach a language model to reason with verifiable rewards, as DeepSeek-R1 does.
@@ -54,29 +57,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not hasattr(args, "command"):
         parser.print_help()
-        return 0
-    from cogitate.errors import CogitateError
-
+        return OK
+    start_logging()
     try:
         return args.command(args)
-    except CogitateError as error:
-        if args.debug:
-            raise
-        kind = type(error).__name__
-        return report_error(str(error), exit_code(error), kind=kind, as_json=args.json)
-    except KeyboardInterrupt:
-        if args.debug:
-            raise
-        return report_error("interrupted", INTERRUPTED, kind="Interrupted", as_json=args.json)
     except BrokenPipeError:
         # The reader went away, as in "cogitate ... | head". Nothing is wrong; say nothing, also
         # not when Python flushes stdout on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return OK
+    except (CogitateError, KeyboardInterrupt, OSError, MemoryError, RuntimeError) as error:
+        known = None if args.debug else explain_error(error)
+        if known is None:
+            raise
+        message, code = known
+        return report_error(message, code, kind=type(error).__name__, as_json=args.json)
 
 
 def _version(args: argparse.Namespace) -> int:
-    from cogitate.cli.common import show
     from cogitate.doctor import package_version
 
     versions = {
@@ -85,4 +83,4 @@ def _version(args: argparse.Namespace) -> int:
         "torch": package_version("torch"),
     }
     show(args, versions, "\n".join(f"{name:<9} {value}" for name, value in versions.items()))
-    return 0
+    return OK

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cogitate.cli.common import ENVIRONMENT, OK, Commands, add_command, add_config, show
+from cogitate.cli.common import ENVIRONMENT, OK, Commands, add_command, add_config, show, warn
 
 _RUN = """\
 Writes a self-contained run directory (output_dir/name): resolved config, metrics, every rollout,
@@ -25,6 +25,10 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--run-dir", type=Path, metavar="DIR", help="run directory (default: output_dir/name)"
     )
+    parser.add_argument(
+        "--max-minutes", type=float, metavar="M",
+        help="stop in time, saved, after this long in all attempts together",
+    )  # fmt: skip
     parser.add_argument(
         "--dry-run", action="store_true",
         help="check everything but the speed, print the resolved settings, start nothing",
@@ -62,11 +66,21 @@ def _run(args: argparse.Namespace) -> int:
     from cogitate.runner import run
 
     with make_display("json" if args.json else args.display) as display:
-        result = run(config, run_dir=args.run_dir, resume=args.resume, listener=display)
-    if args.report and not args.json:
+        result = run(
+            config,
+            run_dir=args.run_dir,
+            resume=args.resume,
+            listener=display,
+            max_seconds=None if args.max_minutes is None else 60.0 * args.max_minutes,
+        )
+    if args.report:
         from cogitate.report import write_report
 
-        print(f"Report:        {write_report(result.run_dir)}")
+        report = f"{write_report(result.run_dir)}"
+    else:
+        report = f"cogitate report {result.run_dir}"
+    if not args.json:
+        print(f"Report:        {report}")
     return result.exit_code
 
 
@@ -75,7 +89,6 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _print_plan(args: argparse.Namespace, *, calibrate: bool, fetch: bool = False) -> int:
-    from cogitate.cli.common import warn
     from cogitate.config import load_config
     from cogitate.plan import plan_run, plan_text
 

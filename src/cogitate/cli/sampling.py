@@ -23,7 +23,7 @@ def sample_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
         return _rows(args, model, [question(text)], {}, raw=args.raw)
     config = load_config(args.config) if args.config else tasks_config([{"kind": args.task}])
     problems, tasks = _problems(config, args.count)
-    template = args.template or (config.template.name if args.config else None)
+    template = args.template or (config.template if args.config else None)
     model = open_model(args.model, template=template, device=args.device, kernels=args.kernels)
     return _rows(args, model, problems, tasks)
 

@@ -119,8 +119,7 @@ def _figures(state: RunState, width: int, ascii_only: bool) -> list[Text]:
         if key in metrics:
             lines.append(_figure(label, show(metrics[key]), _remark(key, state, curve_width)))
     if (speed := state.tokens_per_second) is not None:
-        total = state.seconds.get("total")
-        remark = f"{duration(total)} a step" if total is not None else ""
+        remark = f"{duration(state.step_seconds)} a step"
         lines.append(_figure("tokens/s", count(speed), remark))
     if not lines:
         lines.append(Text("waiting for the first step", style=_LABEL))
@@ -312,4 +311,3 @@ def _advice(state: RunState, width: int, ascii_only: bool) -> list[Text]:
             line.stylize("yellow")
             lines.append(line)
     return lines
-

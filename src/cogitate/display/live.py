@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, ConsoleRenderable
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from cogitate.display.frame import frame
@@ -85,7 +85,7 @@ class LiveDisplay:
         for line in closing_lines(result):
             self._say(line)
 
-    def _frame(self) -> ConsoleRenderable:
+    def _frame(self) -> RenderableType:
         size = self.console.size
         return frame(
             self.state,
@@ -102,4 +102,3 @@ class LiveDisplay:
     def _say(self, text: str, style: str | None = None) -> None:
         line = encodable(strip_controls(text), self.console.encoding)
         self.console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-

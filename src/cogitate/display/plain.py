@@ -9,7 +9,7 @@ from cogitate.display.safe_text import one_line
 from cogitate.display.shapes import count, duration, interval, number, percent
 from cogitate.display.state import RunState
 from cogitate.display.stream import Stream, print_line
-from cogitate.display.summary import closing_lines
+from cogitate.display.summary import closing_lines, without_copies
 from cogitate.schema import EvalResult, StepReport
 from cogitate.train.listener import RunInfo, RunResult
 
@@ -109,8 +109,8 @@ def step_line(state: RunState) -> str:
         parts.append(f"uninformative {percent(idle)}")
     if (speed := state.tokens_per_second) is not None:
         parts.append(f"{count(speed)} tok/s")
-    if (total := state.seconds.get("total")) is not None:
-        parts.append(f"{duration(total)}/step")
+    if state.step_seconds:
+        parts.append(f"{duration(state.step_seconds)}/step")
     parts.append(f"ETA {duration(state.eta_seconds)}")
     return "  ".join(parts)
 
@@ -118,7 +118,7 @@ def step_line(state: RunState) -> str:
 def eval_lines(results: Sequence[EvalResult]) -> list[str]:
     """One line per task: ``eval step 10  extremes  greedy 90.8% [84.3, 94.8]  sampled ...``."""
     by_task: dict[str, list[EvalResult]] = {}
-    for result in results:
+    for result in without_copies(results):
         by_task.setdefault(result.task, []).append(result)
     lines = []
     for task, entries in by_task.items():

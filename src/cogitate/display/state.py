@@ -77,6 +77,11 @@ class RunState:
                 return amount / spent
         return None
 
+    @property
+    def step_seconds(self) -> float:
+        """Seconds of the last step; 0.0 before the first."""
+        return self.seconds.get("total") or sum(self.seconds.values())
+
     def task_accuracies(self) -> dict[str, float]:
         """Accuracy of the step's rollouts by task, in the order the metrics have."""
         return {
@@ -89,9 +94,8 @@ class RunState:
 def pick_sample(rows: Sequence[Mapping[str, Any]], step: int) -> Mapping[str, Any]:
     """One rollout to show: a correct one on even steps and a wrong one on odd steps if there is
     any, so that both are seen."""
-    wanted = [row for row in rows if (row.get("reward") or 0.0) > 0.0] if step % 2 == 0 else [
-        row for row in rows if (row.get("reward") or 0.0) <= 0.0
-    ]
+    is_right_wanted = step % 2 == 0
+    wanted = [row for row in rows if ((row.get("reward") or 0.0) > 0.0) == is_right_wanted]
     pool = wanted or rows
     return pool[step % len(pool)]
 

@@ -14,13 +14,11 @@ _ENDINGS = {
 }
 
 
-def before_after(
-    first: Sequence[EvalResult], last: Sequence[EvalResult]
-) -> list[dict[str, Any]]:
+def before_after(first: Sequence[EvalResult], last: Sequence[EvalResult]) -> list[dict[str, Any]]:
     """One row per task and mode: accuracy and interval at the first and the last evaluation."""
     start: Mapping[tuple[str, str], EvalResult] = {(r.task, r.mode): r for r in first}
     rows = []
-    for result in last:
+    for result in without_copies(last):
         before = start.get((result.task, result.mode))
         rows.append(
             {
@@ -36,6 +34,12 @@ def before_after(
             }
         )
     return rows
+
+
+def without_copies(results: Sequence[EvalResult]) -> list[EvalResult]:
+    """The figures without those over all tasks when there is only one task to speak of."""
+    is_one = len({result.task for result in results} - {"all"}) == 1
+    return [result for result in results if not (is_one and result.task == "all")]
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -74,10 +78,6 @@ def closing_lines(result: RunResult) -> list[str]:
     if result.final_dir is not None:
         lines.append(f"Model:         {result.final_dir}")
         lines.append(f"Try it:        cogitate chat {result.final_dir}")
-    if (result.run_dir / "report.html").is_file():
-        lines.append(f"Report:        {result.run_dir / 'report.html'}")
-    else:
-        lines.append(f"Report:        cogitate report {result.run_dir}")
     if result.resume_command is not None:
         lines.append(f"Continue:      {result.resume_command}")
     return lines

@@ -5,8 +5,9 @@ prefill is many lanes of one slot. A slot attends to the first ``prefix_length``
 ``prefix_slot`` (a prompt stored once for its group) and then to its own tokens.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cogitate.engines.sampler import sample_tokens
-from cogitate.models.layers import Attention
+from cogitate.models.layers import Attention, DecoderLayer
 from cogitate.models.transformer import Transformer
 from cogitate.schema import SamplingParams
 
@@ -77,7 +78,7 @@ class TorchDecoder:
         mask, reach, prefix_reach = self._mask(lanes, own)
         x = self.model.embedding(index["tokens"])
         rotary = self.model.rotary(index["positions"])
-        for number, layer in enumerate(self.model.layers):
+        for number, layer in enumerate(cast(Iterable[DecoderLayer], self.model.layers)):
             q, k, v = layer.attention.project(layer.attention_norm(x), rotary)
             self.keys[number, index["slots"], :, own] = k
             self.values[number, index["slots"], :, own] = v
@@ -95,9 +96,15 @@ class TorchDecoder:
         return torch.cat((see_prefix, see_own), dim=1)[:, None, None, :], reach, prefix_reach
 
     def _attend(
-        self, number: int, q: Tensor, index: dict[str, Tensor], mask: Tensor, reach: int, shared: int
+        self,
+        number: int,
+        q: Tensor,
+        index: dict[str, Tensor],
+        mask: Tensor,
+        reach: int,
+        shared: int,
     ) -> Float[Tensor, "n hd"]:
-        attention: Attention = self.model.layers[number].attention
+        attention = cast(Attention, self.model.layers[number].attention)
         rep = attention.heads // attention.kv_heads
         n = q.shape[0]
         k = self.keys[number, index["slots"], :, :reach]

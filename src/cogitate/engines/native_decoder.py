@@ -4,6 +4,8 @@ See kernels/native.c for the layout. Results do not depend on the number of lane
 """
 
 import ctypes
+from collections.abc import Iterable
+from typing import cast
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from cogitate.engines.decoder import Ints, Lanes
 from cogitate.engines.sampler import sample_tokens
 from cogitate.errors import EngineError
 from cogitate.kernels.build import load
+from cogitate.models.layers import DecoderLayer
 from cogitate.models.transformer import Transformer
 from cogitate.schema import SamplingParams
 
@@ -114,7 +117,8 @@ class NativeDecoder:
         """Pointers to the parameters as they are at this moment (an update may replace tensors)."""
         c, model = self.model.config, self.model
         layers = (_Layer * c.num_layers)()
-        for target, layer in zip(layers, model.layers, strict=True):
+        blocks = cast(Iterable[DecoderLayer], model.layers)
+        for target, layer in zip(layers, blocks, strict=True):
             a, m = layer.attention, layer.mlp
             norms = (a.q_norm.weight, a.k_norm.weight) if c.query_key_norm else (None, None)
             tensors = (

@@ -118,6 +118,7 @@ class EventEffect:
 
 
 def _weighted_mean(sample: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(R, n, 2) of (value, weight) to (R,) means."""
     return (sample[..., 0] * sample[..., 1]).sum(axis=-1) / sample[..., 1].sum(axis=-1)
 
 
@@ -153,7 +154,7 @@ def event_effect(
         num_with_event=sum(has_event),
         num_without_event=len(has_event) - sum(has_event),
         num_problems_compared=len(compared),
-        difference=float(_weighted_mean(pairs)) if compared else None,
+        difference=float(_weighted_mean(pairs[None])[0]) if compared else None,
         ci95=statistic_interval(pairs, _weighted_mean, seed=seed, resamples=resamples)
         if compared
         else None,

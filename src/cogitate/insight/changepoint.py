@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from cogitate.insight.resampling import permutations
 
+TIE = 1e-9
+"""Log-likelihood ratios closer than this, in nats, are equal: rounding must not decide."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePoint:
@@ -118,7 +121,7 @@ def change_point(
     if len(series) < 2 * min_segment or series.sum() == 0:
         return None
     llrs = _split_llrs(series, weights, min_segment)
-    best = int(llrs.argmax())
+    best = int(np.flatnonzero(llrs >= llrs.max() - TIE)[0])
     split = best + min_segment
     exceeding, done = 0, 0
     orders = permutations(seed, permutations_number, len(series))
@@ -126,8 +129,7 @@ def change_point(
     for start in range(0, permutations_number, block):
         order = orders[start : start + block]
         shuffled = _split_llrs(series[order], weights[order], min_segment).max(axis=1)
-        # Rounding must not turn a tie with the observed order into "smaller".
-        exceeding += int((shuffled >= llrs[best] - 1e-9).sum())
+        exceeding += int((shuffled >= llrs[best] - TIE).sum())
         done += len(order)
     before = float(series[:split].sum() / weights[:split].sum())
     after = float(series[split:].sum() / weights[split:].sum())

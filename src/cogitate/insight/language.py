@@ -21,8 +21,8 @@ _REMOVED = re.compile(
       ```.*?(?:```|\Z)                         # fenced code, also when cut before its end
     | `[^`\n]*`                                # inline code
     | \$\$.*?\$\$                              # display maths
-    | \\\[.*?\\\]                              # \[ ... \]
-    | \\\(.*?\\\)                              # \( ... \)
+    | \\\[(?:(?!\\\[).)*?\\\]                  # \[ ... \]; not past the next opening one,
+    | \\\((?:(?!\\\().)*?\\\)                  # \( ... \)  or the time would be quadratic
     | \$(?=\S)[^$\n]*(?<=\S)\$(?!\d)           # inline maths; "$5 and $6" is money
     | \\(?:begin|end)\s*\{[^{}]*\}             # environments with their name
     | \\[A-Za-z]+                              # LaTeX commands

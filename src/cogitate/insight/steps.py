@@ -18,7 +18,7 @@ _SCANNER = re.compile(
     | (?P<number>\d{1,3}(?:,\d{3})+(?![\d,])(?:\.\d+)?|\d+(?:\.\d+)?)
     | (?P<relation>!=|<=|>=|=>|->|≠|≤|≥|≈)
     | (?P<equals>==?)
-    | (?P<operator>\\times\b|\\cdot\b|\\div\b|[-+*/\u2212\u2013\u00d7·÷]|[xX](?=\s*[\d(]))
+    | (?P<operator>\\(?:times|cdot|div)(?![A-Za-z])|[-+*/\u2212\u2013\u00d7·÷]|[xX](?=\s*[\d(]))
     | (?P<bracket>[()])
     | (?P<blank>[ \t$]+)
     | (?P<word>\w+|.|\n)

@@ -106,14 +106,14 @@ class Attention(nn.Module):
         k_SPKD, v_SPKD = gather_rows(k_TKD, prefix), gather_rows(v_TKD, prefix)
         p = prefix.shape[1]
         causal = torch.ones(p, p, dtype=torch.bool, device=x.device).tril()
-        mixed = grouped_attention(gather_rows(q_THD, prefix), k_SPKD, v_SPKD, causal[None, None]).flatten(0, 1)
+        mixed = grouped_attention(
+            gather_rows(q_THD, prefix), k_SPKD, v_SPKD, causal[None, None]
+        ).flatten(0, 1)
         if suffix.shape[1]:
             own = layout.prefix_of
             k_NMKD = torch.cat((k_SPKD.index_select(0, own), gather_rows(k_TKD, suffix)), dim=1)
             v_NMKD = torch.cat((v_SPKD.index_select(0, own), gather_rows(v_TKD, suffix)), dim=1)
-            rows = grouped_attention(
-                gather_rows(q_THD, suffix), k_NMKD, v_NMKD, layout.suffix_mask
-            )
+            rows = grouped_attention(gather_rows(q_THD, suffix), k_NMKD, v_NMKD, layout.suffix_mask)
             mixed = torch.cat((mixed, rows.flatten(0, 1)))
         return self.out(mixed.index_select(0, layout.restore).flatten(1))
 

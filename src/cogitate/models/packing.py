@@ -10,7 +10,7 @@ Letters here: S distinct prefixes, P longest prefix, N rows, C longest suffix, T
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Int
@@ -126,12 +126,12 @@ def _layout(
 
 def select_rows(batch: BatchT, rows: slice | Tensor) -> BatchT:
     """Some rows of a batch, cut to the longest of them."""
-    picked = {
+    picked: dict[str, Any] = {
         field.name: None if (value := getattr(batch, field.name)) is None else value[rows]
         for field in fields(batch)
     }
     longest = int(picked["attention_mask"].sum(dim=1).max()) if len(picked["token_ids"]) else 0
-    cut = {
+    cut: dict[str, Any] = {
         name: value[:, :longest] if value is not None and value.dim() == 2 else value
         for name, value in picked.items()
     }
@@ -139,7 +139,7 @@ def select_rows(batch: BatchT, rows: slice | Tensor) -> BatchT:
 
 
 def microbatches(batch: BatchT, *, max_tokens: int) -> Iterator[BatchT]:
-    """Consecutive rows of at most ``max_tokens`` tokens, a prompt shared by neighbours counted once.
+    """Consecutive rows of at most ``max_tokens`` tokens; a prompt shared by neighbours counts once.
 
     A longer row is a micro-batch of its own.
     """
@@ -159,5 +159,8 @@ def microbatches(batch: BatchT, *, max_tokens: int) -> Iterator[BatchT]:
 
 def on_device(batch: BatchT, device: torch.device) -> BatchT:
     """The batch with its tensors on ``device``."""
-    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return type(batch)(**{k: None if v is None else v.to(device) for k, v in values.items()})
+    values: dict[str, Any] = {
+        field.name: None if (value := getattr(batch, field.name)) is None else value.to(device)
+        for field in fields(batch)
+    }
+    return type(batch)(**values)

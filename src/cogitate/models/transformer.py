@@ -1,4 +1,4 @@
-"""A dense decoder of the Llama, Qwen2 or Qwen3 family: one implementation to train and to sample."""
+"""A dense decoder of the Llama, Qwen2 or Qwen3 family, the same one to train and to sample."""
 
 import torch
 import torch.nn.functional as F
@@ -61,7 +61,7 @@ class Transformer(nn.Module):
 
 
 def initialize(model: Transformer, *, seed: int, std: float = 0.02) -> None:
-    """Normal(0, std) weights and zero biases from one seed, norms at 1; for tests and new models."""
+    """Normal(0, std) weights and zero biases from one seed, norms at 1: tests and new models."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
         with torch.no_grad():

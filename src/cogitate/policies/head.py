@@ -176,7 +176,9 @@ class Head:
             self._accumulate(d_hidden, hidden, part, self.gradient(p, part_target, part_g))
         return out
 
-    def _accumulate(self, d_hidden: Tensor, hidden: Tensor, index: Tensor, d_logits: Tensor) -> None:
+    def _accumulate(
+        self, d_hidden: Tensor, hidden: Tensor, index: Tensor, d_logits: Tensor
+    ) -> None:
         dtype = self.weight.dtype
         d_logits = d_logits.to(dtype)
         d_hidden.index_add_(0, index, (d_logits @ self.weight.detach()).float())

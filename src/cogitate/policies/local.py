@@ -1,6 +1,7 @@
-"""The policy in this process: forward and backward on packed micro-batches, AdamW, save and load."""
+"""The policy in this process: forward and backward on packed micro-batches, AdamW, saving."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -105,7 +106,7 @@ class LocalPolicy(LocalScorer):
     def forward_backward(
         self, batch: TokenBatch, loss_fn: LossFn, *, denominator: float
     ) -> LossOutput:
-        """Loss of some rows; its gradient is added to what has accumulated since the last update."""
+        """Loss of some rows; its gradient adds to what has accumulated since the last update."""
         metrics: dict[str, Metric] = {}
         loss = torch.zeros(())
         for micro in microbatches(batch, max_tokens=self.micro_batch_tokens):
@@ -136,12 +137,12 @@ class LocalPolicy(LocalScorer):
         if finite:
             limit = self.settings.max_grad_norm
             if limit and norm > limit:
-                torch._foreach_mul_(grads, float(limit / norm))
+                torch._foreach_mul_(grads, float(limit / norm))  # pyright: ignore[reportPrivateImportUsage]
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             self.version += 1
-        torch._foreach_zero_(grads)
+        torch._foreach_zero_(grads)  # pyright: ignore[reportPrivateImportUsage]
         metrics = {
             "policy/learning_rate": Metric(total=rate, weight=1.0),
             "policy/skipped_nonfinite": Metric(total=float(not finite), weight=1.0),
@@ -180,7 +181,7 @@ class LocalPolicy(LocalScorer):
         self.version = int(state["version"])
 
 
-def _decay_groups(parameters: dict[str, Tensor], weight_decay: float) -> list[dict[str, object]]:
+def _decay_groups(parameters: Mapping[str, Tensor], weight_decay: float) -> list[dict[str, object]]:
     """Matrices decay, norms and biases do not."""
     matrices = [p for p in parameters.values() if p.dim() >= 2]
     vectors = [p for p in parameters.values() if p.dim() < 2]
@@ -188,4 +189,3 @@ def _decay_groups(parameters: dict[str, Tensor], weight_decay: float) -> list[di
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-

@@ -89,6 +89,7 @@ def learning_charts(run: RunData) -> list[Chart]:
         (name, name.removeprefix("reward/"))
         for name in run.metric_names("reward/")
         if name.removeprefix("reward/") not in NOT_PARTS
+        and run.series(name) != run.series("reward/mean")  # the only part with weight
     ]
     reward = [("reward/mean", "reward"), *parts]
     tasks = [
@@ -99,8 +100,8 @@ def learning_charts(run: RunData) -> list[Chart]:
     charts = [
         _several(
             run,
-            reward if len(parts) > 1 else reward[:1],
-            "Training reward" + (" and its parts" if len(parts) > 1 else ""),
+            reward,
+            "Training reward" + (" and its parts" if parts else ""),
             caption="On the problems just practised, so noisy: held-out curves are the measure.",
         )
     ]

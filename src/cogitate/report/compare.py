@@ -9,7 +9,14 @@ from cogitate.errors import DataError
 from cogitate.report.load import ALL, RolloutRow, RunData, load_run, read_rollouts
 from cogitate.report.paired import PairedDifference, paired_difference, problem_scores
 from cogitate.report.safe import visible
-from cogitate.report.summary import align, duration, points, signed_points, summarise
+from cogitate.report.summary import (
+    align,
+    duration,
+    points,
+    shown_results,
+    signed_points,
+    summarise,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,7 @@ class Comparison:
             "baseline": self.names[0],
             "results": [
                 {"run": r.run, "task": r.task, "mode": r.mode, **asdict(r.paired)}
+                | {"ci95": list(r.paired.ci95)}
                 for r in self.results
             ],
             "settings": {key: list(values) for key, values in self.settings.items()},
@@ -117,7 +125,7 @@ def _pairs(
     tasks = list(dict.fromkeys(task for run in runs for task in run.tasks))
     for name, rows in zip(names[1:], last[1:], strict=True):
         before = len(found)
-        for task in [*tasks, ALL]:
+        for task in [*tasks, ALL] if len(tasks) > 1 else tasks:
             for mode in ("greedy", "sampled"):
                 paired = paired_difference(
                     problem_scores(last[0], mode=mode, task=task),
@@ -204,11 +212,13 @@ def shown_setting(value: Any) -> str:
 
 def _final_table(found: Comparison) -> list[str]:
     keys = list(
-        dict.fromkeys((row["task"], row["mode"]) for run in found.runs for row in run["results"])
+        dict.fromkeys(
+            (row["task"], row["mode"]) for run in found.runs for row in shown_results(run)
+        )
     )
     by_run = [
         {(row["task"], row["mode"]): row["after"] if row["after"] is not None else row["before"]
-         for row in run["results"]}
+         for row in shown_results(run)}
         for run in found.runs
     ]  # fmt: skip
     header = ["last evaluation", "", *found.names]

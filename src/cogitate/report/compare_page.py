@@ -17,7 +17,7 @@ from cogitate.report.figures import Chart, Series, Unit, line_chart, smoothed, t
 from cogitate.report.load import ALL, RunData
 from cogitate.report.safe import escaped
 from cogitate.report.sections import section, table
-from cogitate.report.summary import duration, points, signed_points
+from cogitate.report.summary import duration, points, shown_results, signed_points
 
 NAVIGATION = (
     ("result", "Result"),
@@ -64,15 +64,16 @@ def comparison_lede(found: Comparison) -> str:
     paired = chosen.paired
     test = "" if paired.mcnemar_p is None else f", McNemar p {p_value(paired.mcnemar_p)}"
     return (
-        f"{_task(chosen.task).capitalize()}, {chosen.mode} decoding: {signed_points(paired.difference)} points, "
-        f"95 % interval {difference_interval(paired)}, {paired.num_problems} problems{test}. "
+        f"{_task(chosen.task).capitalize()}, {chosen.mode} decoding: "
+        f"{signed_points(paired.difference)} points, 95 % interval {difference_interval(paired)}, "
+        f"{paired.num_problems} problems{test}. "
         f"{caution}"
     )
 
 
 def _outcomes(found: Comparison) -> str:
     """Last held-out accuracy of every run, with its gain since the first evaluation."""
-    runs = [{(row["task"], row["mode"]): row for row in run["results"]} for run in found.runs]
+    runs = [{(row["task"], row["mode"]): row for row in shown_results(run)} for run in found.runs]
     keys = dict.fromkeys(key for run in runs for key in run)
     rows = [(_task(task), mode, *(_outcome(run.get((task, mode))) for run in runs))
             for task, mode in keys]  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from cogitate.report import sections
+from cogitate.report import first_screen, sections
 from cogitate.report.load import RunData, load_run
 from cogitate.report.safe import escaped
 from cogitate.report.samples import Limits, browser_data, collect
@@ -79,7 +79,7 @@ def render_report(run: RunData, limits: Limits | None = None) -> str:
     other = [note for note in samples.notes if note not in sampling]
     body = "".join(
         (
-            sections.hero(run, found),
+            first_screen.hero(run, found),
             sections.side_by_side(samples),
             sections.curves(run),
             sections.browser(data, [*sampling, cut]),

@@ -1,6 +1,8 @@
 """What the held-out rollouts show beyond accuracy: reflection that helps or harms, pass@k,
 readability, difficulty. Each function returns a sentence, or "" when the run cannot say."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from cogitate.insight.aha import (
@@ -10,6 +12,7 @@ from cogitate.insight.aha import (
     reflection_events,
     rescue_and_harm,
 )
+from cogitate.insight.behaviours import BehaviourRates, behaviour_rates, count_behaviours
 from cogitate.insight.difficulty import pass_at_k, pass_at_k_by_difficulty, samples_by_problem
 from cogitate.insight.readability import readability
 from cogitate.insight.steps import numbers_in
@@ -18,6 +21,8 @@ from cogitate.report.samples import Samples
 from cogitate.report.summary import points, signed_points
 from cogitate.text.think import parse
 
+# The wording of the countdown task; a test poses its questions to this pattern.
+_COUNTDOWN = re.compile(r"Make (-?\d{1,12}) from the numbers ([\d, ]{1,200} and \d{1,12})\.")
 FEWEST_EVENTS = 5
 """Below this many completions with an event, rates are not worth stating."""
 
@@ -119,27 +124,62 @@ def readability_sentence(samples: Samples) -> str:
     )
 
 
-def difficulty_rows(samples: Samples) -> list[tuple[str, str, str, str]]:
-    """(difficulty, problems, before, after) accuracy of sampled completions; empty when rollouts
-    carry no difficulty."""
-    levels = {row.problem_id: row.difficulty for row in samples.last if row.difficulty}
-    if len(set(levels.values())) < 2:
-        return []
-    found = [
+def countdown_of(question: str) -> tuple[list[int], int] | None:
+    """The numbers and the target of a countdown question; None for any other question.
+
+    >>> countdown_of("Make 72 from the numbers 55, 36 and 19. Use each number exactly once.")
+    ([55, 36, 19], 72)
+    """
+    found = _COUNTDOWN.match(question)
+    if found is None:
+        return None
+    return [int(number) for number in re.findall(r"\d+", found[2])], int(found[1])
+
+
+def _search_rates(rows: Sequence[RolloutRow]) -> BehaviourRates | None:
+    posed = [(row.completion, countdown_of(row.question)) for row in rows]
+    counts = [count_behaviours(text, *problem) for text, problem in posed if problem is not None]
+    return behaviour_rates(counts) if counts else None
+
+
+def search_sentence(samples: Samples) -> str:
+    """How the held-out countdown traces search, before and after."""
+    before, after = _search_rates(judged(samples.first)), _search_rates(judged(samples.last))
+    if before is None or after is None or samples.first[0].step == samples.last[0].step:
+        return ""
+    changes = [
+        f"{name} {points(getattr(before, name))} to {points(getattr(after, name))}"
+        for name in ("verification", "backtracking", "subgoal", "backward")
+    ]
+    accuracy = f"{points(before.step_accuracy)} to {points(after.step_accuracy)}"
+    return (
+        f"Countdown traces that show each behaviour at least once, by exact parsers: "
+        f"{', '.join(changes)}. Arithmetic lines that are right: {accuracy}."
+    )
+
+
+def difficulty_rows(samples: Samples) -> list[tuple[str, str, str, str, str]]:
+    """(task, difficulty, problems, before, after) accuracy of sampled completions, for tasks with
+    more than one difficulty; empty when rollouts carry none."""
+    last = [row for row in judged(samples.last) if row.difficulty is not None]
+    levels = {row.problem_id: (row.task, row.difficulty or "") for row in last}
+    several = Counter(task for task, _ in set(levels.values()))
+    before, after = (
         pass_at_k_by_difficulty(
             [row.problem_id for row in rows], [bool(row.correct) for row in rows], levels, ks=[1]
         )
-        for rows in (judged(samples.first), judged(samples.last))
-    ]
-    ordered = sorted(found[1], key=_natural)
+        for rows in (judged(samples.first), last)
+    )
     return [
         (
+            task,
             level,
-            str(found[1][level][0].num_problems),
-            points(found[0][level][0].value if level in found[0] else None),
-            points(found[1][level][0].value),
+            str(after[task, level][0].num_problems),
+            points(before[task, level][0].value if (task, level) in before else None),
+            points(after[task, level][0].value),
         )
-        for level in ordered
+        for task, level in sorted(after, key=lambda key: (key[0], _natural(key[1])))
+        if several[task] > 1
     ]
 
 

@@ -4,9 +4,9 @@ Pairing removes the noise that both sides share (which problems were drawn), so 
 usually much narrower than the two intervals side by side suggest.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from cogitate.eval.estimators import wilson_interval
 from cogitate.insight.resampling import mean_interval
@@ -56,8 +56,11 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     (0.0625, 1.0)
     """
     changed = wins + losses
-    tail = sum(math.comb(changed, i) for i in range(min(wins, losses) + 1))
-    return min(1.0, 2 * tail / 2**changed)
+    term = tail = 1
+    for i in range(min(wins, losses)):
+        term = term * (changed - i) // (i + 1)  # exact: C(n, i + 1) from C(n, i)
+        tail += term
+    return min(1.0, float(Fraction(2 * tail, 2**changed)))
 
 
 def _interval(differences: Sequence[float], mean: float, seed: int) -> tuple[float, float]:

@@ -36,6 +36,11 @@ def escaped(text: object) -> str:
     return html.escape(visible(str(text)), quote=True)
 
 
+def unbroken(text: str) -> str:
+    """``text`` with numbers kept on one line with their units."""
+    return re.sub(r"(?<=\d) (?=(?:%|s|min|h|points)(?!\w))", "\u00a0", text)
+
+
 def clipped(text: str, limit: int) -> str:
     """``text`` with its middle left out when it is longer than ``limit``, and the loss stated.
 

@@ -1,16 +1,15 @@
 """The sections of the report: each a function from data to HTML. All text is escaped here."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cogitate.report import charts, findings, narrative
-from cogitate.report.figures import Chart, dumbbell, line_chart, split_bar
-from cogitate.report.load import ALL, RolloutRow, RunData
+from cogitate.report.figures import Chart, line_chart, split_bar
+from cogitate.report.load import RolloutRow, RunData
 from cogitate.report.safe import clipped, escaped, script_json
 from cogitate.report.samples import Samples, hash_order, segments
-from cogitate.report.summary import duration, interval, points, signed_points
+from cogitate.report.summary import duration
 
 PHASE_TONES = {
     "rollout": "1",
@@ -18,15 +17,11 @@ PHASE_TONES = {
     "update": "2",
     "eval": "5",
     "checkpoint": "4",
+    "logprobs": "6",
     "other": "6",
 }
 PAIRS_PER_TASK = 1
 PAIRS_SHOWN = 4
-
-
-def unbroken(text: str) -> str:
-    """``text`` with numbers kept on one line with their units."""
-    return re.sub(r"(?<=\d) (?=(?:%|s|min|h|points)(?!\w))", "\u00a0", text)
 
 
 def section(name: str, title: str, body: str, intro: str = "") -> str:
@@ -41,103 +36,6 @@ def chart_grid(found: Sequence[Chart]) -> str:
     """Charts side by side; empty when none has data."""
     drawn = "".join(line_chart(chart) for chart in found)
     return f'<div class="grid">{drawn}</div>' if drawn else ""
-
-
-# --------------------------------------------------------------------------------- first screen
-
-
-def hero(run: RunData, found: Mapping[str, Any]) -> str:
-    """The result in one sentence, and the table behind it."""
-    words = narrative.headline(found)
-    method = "SFT" if run.algorithm == "sft" else run.algorithm.upper()
-    tasks = ", ".join(run.tasks)
-    kicker = " · ".join(part for part in (run.name, method, run.model_source, tasks) if part)
-    return (
-        f'<section class="hero" id="result"><p class="kicker">{escaped(kicker)}</p>'
-        f"<h1>{unbroken(escaped(words.title))}</h1>"
-        f'<p class="lede">{unbroken(escaped(words.subtitle))}</p>'
-        f"<p>{escaped(narrative.how_it_learned(run))}</p>"
-        f"<p>Starting model: {escaped(narrative.provenance(run))}</p>"
-        f"{results_table(found)}</section>"
-    )
-
-
-def _point(row: Mapping[str, Any], when: str) -> tuple[float, tuple[float, float]] | None:
-    if row[when] is None:
-        return None
-    low, high = row[f"{when}_ci95"]
-    return row[when], (low, high)
-
-
-def _figure(row: Mapping[str, Any], when: str) -> str:
-    ci95 = row[f"{when}_ci95"]
-    shown = f'<span class="ci">{interval(ci95)}</span>' if ci95 else ""
-    return f'<td class="figure {when}"><span class="num">{points(row[when])}</span>{shown}</td>'
-
-
-def _gain_interval(ci95: Sequence[float] | None) -> str:
-    if ci95 is None:
-        return ""
-    low, high = (signed_points(value) for value in ci95)
-    return f'<span class="ci">[{low}, {high}]</span>'
-
-
-def results_table(found: Mapping[str, Any]) -> str:
-    """Held-out accuracy before and after, by task and decoding, drawn and in figures."""
-    if not found["results"]:
-        return ""
-    body: list[str] = []
-    seen: set[str] = set()
-    for row in found["results"]:
-        kind = "all" if row["task"] == ALL else ""
-        kind += " more" if row["task"] in seen else ""
-        name = "all tasks" if row["task"] == ALL else row["task"]
-        drawing = dumbbell(_point(row, "before"), _point(row, "after"), row["mode"])
-        body.append(
-            f'<tr class="{kind.strip()}">'
-            f'<td class="task">{"" if row["task"] in seen else escaped(name)}</td>'
-            f'<td class="mode-{row["mode"]}">{row["mode"]}</td>'
-            f'<td class="plotcell">{drawing}</td>'
-            + _figure(row, "before")
-            + _figure(row, "after")
-            + f'<td class="figure"><span class="num">{signed_points(row["gain"])}</span>'
-            f"{_gain_interval(row['gain_ci95'])}</td></tr>"
-        )
-        seen.add(row["task"])
-    sizes = _sizes(found)
-    return (
-        '<div class="results"><table><thead><tr><th>task</th><th>decoding</th>'
-        '<th>0 to 100 % of held-out problems right</th><th class="figure">before</th>'
-        '<th class="figure">after</th><th class="figure">gain, points</th></tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>{_legend()}"
-        f'<dl class="words"><dt>held-out</dt><dd>problems that training never used{sizes}</dd>'
-        "<dt>greedy</dt><dd>the model's single most likely answer</dd>"
-        "<dt>sampled</dt><dd>an answer drawn at random by its probability (temperature 1), as in "
-        "training</dd>"
-        "<dt>95 % interval</dt><dd>where the value would plausibly lie on other problems of the "
-        "same kind; gains are compared problem by problem</dd></dl>"
-    )
-
-
-def _sizes(found: Mapping[str, Any]) -> str:
-    counts = {row["num_problems"] for row in found["results"] if row["task"] != ALL}
-    if not counts or counts == {0}:
-        return ""
-    span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-    samples = max(row["samples_per_problem"] for row in found["results"])
-    drawn = f", {samples} samples each when sampled" if samples > 1 else ""
-    return f": {span} of each task, the same at every evaluation{drawn}"
-
-
-def _legend() -> str:
-    return (
-        '<div class="legend"><span><svg viewBox="0 0 26 12"><circle class="dot tone-before" '
-        'cx="13" cy="6" r="4.4"/></svg>before training</span>'
-        '<span><svg viewBox="0 0 26 12"><circle class="dot tone-greedy" cx="8" cy="6" r="4.6"/>'
-        '<circle class="dot tone-sampled" cx="19" cy="6" r="4.6"/></svg>after</span>'
-        '<span><svg viewBox="0 0 26 12"><path class="whisker tone-before" d="M3,6H23"/></svg>'
-        "95 % interval</span></div>"
-    )
 
 
 # --------------------------------------------------------------------------------- side by side
@@ -219,8 +117,8 @@ def side_by_side(samples: Samples) -> str:
 
 
 def curves(run: RunData) -> str:
-    body = chart_grid(charts.accuracy_charts(run)) if run.evals else ""
-    body += chart_grid(charts.learning_charts(run))
+    accuracy = charts.accuracy_charts(run) if run.evals else []
+    body = chart_grid([*accuracy, *charts.learning_charts(run)])
     return section(
         "curves",
         "How it learned",
@@ -242,6 +140,7 @@ def behaviour(run: RunData, samples: Samples) -> str:
         narrative.aha_sentence(samples, change) if samples.train else "",
         narrative.control_sentence(samples),
         findings.reflection_sentence(samples),
+        findings.search_sentence(samples),
         findings.pass_sentence(samples),
         findings.readability_sentence(samples),
     ]
@@ -259,8 +158,8 @@ def behaviour(run: RunData, samples: Samples) -> str:
 
 def _by_difficulty(samples: Samples) -> str:
     rows = findings.difficulty_rows(samples)
-    header = ("difficulty", "problems", "before", "after")
-    return "<h3>Sampled accuracy by difficulty</h3>" + table(header, rows, 1) if rows else ""
+    header = ("task", "difficulty", "problems", "before", "after")
+    return "<h3>Sampled accuracy by difficulty</h3>" + table(header, rows, 2) if rows else ""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
@@ -296,7 +195,9 @@ def costs(run: RunData, found: Mapping[str, Any]) -> str:
     if spent["peak_memory_mb"]:
         facts.append((f"{spent['peak_memory_mb'] / 1000:.1f} GB", "peak memory"))
     numbers = "".join(f"<div><b>{escaped(a)}</b><span>{escaped(b)}</span></div>" for a, b in facts)
-    ordered = sorted(spent["phases"].items(), key=lambda item: -item[1])
+    total = sum(spent["phases"].values())
+    worth = {name: amount for name, amount in spent["phases"].items() if amount > 0.001 * total}
+    ordered = sorted(worth.items(), key=lambda item: -item[1])
     parts = [(name, amount, PHASE_TONES.get(name, "6")) for name, amount in ordered]
     keys = "".join(
         f'<span><i class="tone-{tone}"></i>{escaped(name)} {escaped(duration(amount))}</span>'

@@ -125,6 +125,13 @@ def cost(run: RunData) -> dict[str, Any]:
     }
 
 
+def shown_results(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows worth showing: "all" only when it differs from the one task there is."""
+    rows = found["results"]
+    single = len({row["task"] for row in rows if row["task"] != ALL}) == 1
+    return [row for row in rows if not (single and row["task"] == ALL)]
+
+
 def points(fraction: float | None) -> str:
     """A fraction as per cent with one digit: "23.4 %"; "-" for None."""
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
@@ -188,7 +195,7 @@ def render(found: Mapping[str, Any]) -> str:
         return f"{head}\nNo held-out evaluation yet."
     ci = "95 % CI"
     rows: list[tuple[str, ...]] = [("task", "mode", "before", ci, "after", ci, "gain", ci)]
-    for row in found["results"]:
+    for row in shown_results(found):
         rows.append(
             (
                 row["task"],

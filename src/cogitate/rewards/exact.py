@@ -55,6 +55,8 @@ _FRAC = re.compile(
 )
 _STYLING = re.compile(r"\\(?:displaystyle|left|right)(?![A-Za-z])|\\[!,;: ]|\{,\}")
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
+# Two stars are a power between operands, and bold type around a number.
+_POWER_OF = re.compile(r"(?:\^|[\d)\]}](?:\*\*|\s\*\*\s))\s*[({]*$", re.ASCII)
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
 
 
@@ -100,14 +102,14 @@ def last_number(text: str, *, percent: bool = False) -> Fraction | None:
     if not found:
         return None
     last = found.pop()
-    before = text[max(0, last.start() - 8) : last.start()].rstrip()
+    before = text[max(0, last.start() - 8) : last.start()]
     after = text[last.end() : last.end() + 8].lstrip()
-    if before.endswith(("^", "^{", "^(", "**")) or after.startswith(("^", "**")):
+    if _POWER_OF.search(before) or after.startswith("^"):
         return None
     if re.match(r"/\s*\\?[\d(]", after):
         return None
     value = _literal_value(last)
-    if before.endswith("/") and found and text[found[-1].end() : last.start()].strip() == "/":
+    if before.rstrip().endswith("/") and found and text[found[-1].end() : last.start()].strip() == "/":
         value = _divide(text, found, value)
     is_percent = percent and re.match(r"\\?%|percent", after) is not None
     return value / 100 if value is not None and is_percent else value
@@ -211,7 +213,7 @@ def _divide(text: str, found: "deque[re.Match[str]]", divisor: Fraction | None) 
     top = found.pop()
     before = text[max(0, top.start() - 8) : top.start()].rstrip()
     dividend = _literal_value(top)
-    if before.endswith(("/", "^", "**")) or dividend is None or not divisor:
+    if before.endswith("/") or _POWER_OF.search(before) or dividend is None or not divisor:
         return None
     value = dividend / divisor
     if not found or text[found[-1].end() : top.start()] != " " or top["sign"]:

@@ -11,9 +11,9 @@ example of its own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
-from cogitate.errors import ConfigError, DataError
+from cogitate.errors import DataError
 from cogitate.protocols import Task
 from cogitate.schema import Message, Problem
 from cogitate.text.chat import Chat
@@ -134,10 +134,7 @@ def fit_examples(
 
     Raises:
         DataError: ``overflow="error"`` and an example is longer.
-        ConfigError: ``overflow`` is something else.
     """
-    if overflow not in get_args(Overflow):
-        raise ConfigError(f"overflow = {overflow!r}. Known: {', '.join(get_args(Overflow))}.")
     kept: list[Example] = []
     num_dropped = num_cut = 0
     for example in examples:

@@ -26,7 +26,8 @@ from cogitate.errors import DataError
 
 MAX_SOURCE_CHARS = 256 * 1024
 MAX_OUTPUT_CHARS = 4 * 1024 * 1024
-BASE_WORK, WORK_PER_INPUT_CHAR = 2_000_000, 200
+BASE_WORK, WORK_PER_INPUT_CHAR = 500_000, 200
+CALL_WORK, ITEM_WORK = 50, 5  # about what they cost, in characters copied
 MAX_INT_BITS = 4096
 
 # Prompts must be the same tomorrow, or a resumed run is another run: "today" is fixed.
@@ -111,17 +112,19 @@ class _Budget:
 
     def charge(self, value: object) -> None:
         """Pay for a value and all it contains; a value shared many times is paid many times."""
-        pending = [value]
-        while pending:
+        pending, left = [value], self.left
+        while pending and left >= 0:
             item = pending.pop()
-            self.spend(1 + len(item) if isinstance(item, str | bytes) else 1)
-            if isinstance(item, Mapping):
-                self.spend(len(item))
+            left -= ITEM_WORK
+            if isinstance(item, str | bytes):
+                left -= len(item)
+            elif isinstance(item, Mapping):
                 pending.extend(item.keys())
                 pending.extend(item.values())
             elif isinstance(item, list | tuple | set | frozenset):
-                self.spend(len(item))
                 pending.extend(item)
+        self.left = left
+        self.spend(0)
 
 
 _CURRENT: ContextVar[_Budget] = ContextVar("template_budget")
@@ -142,6 +145,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         budget, owner = _CURRENT.get(), getattr(obj, "__self__", None)
+        budget.spend(CALL_WORK)
         budget.charge((args, kwargs))
         if isinstance(owner, str | bytes):
             budget.spend(len(owner))
@@ -226,7 +230,7 @@ def _metered(value: Any) -> Any:
 
 def _metered_items(values: Any) -> Any:
     if isinstance(values, Sized):
-        _CURRENT.get().spend(1 + len(values))
+        _CURRENT.get().spend(ITEM_WORK * (1 + len(values)))
         return values
     return _metered_iterator(values) if isinstance(values, Iterable) else values
 
@@ -234,7 +238,7 @@ def _metered_items(values: Any) -> Any:
 def _metered_iterator(values: Iterable[Any]) -> Iterator[Any]:
     budget = _CURRENT.get()
     for value in values:
-        budget.spend(1)
+        budget.spend(ITEM_WORK)
         yield value
 
 

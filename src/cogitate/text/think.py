@@ -66,15 +66,8 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tag:
-    text: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Sections:
-    """The thinking, and the spans [start, end) where an answer may stand (None: nowhere)."""
+    """The thinking, and the span [start, end) where an answer may stand; None while thinking."""
 
     think: str | None
     rest: tuple[int, int] | None
@@ -113,7 +106,7 @@ def parse(
     ('no <answer> after </think>', 'text after the last tag')
     """
     text = cut_at_turn_end(text)
-    tags = [_Tag(match.group(), match.start(), match.end()) for match in _TAG.finditer(text)]
+    tags = list(_TAG.finditer(text))
     sections = _sections(text, tags, prefilled)
     answer, reasons = _answer(text, tags, sections, style, truncated, mode)
     think_required = style == "tags"
@@ -170,7 +163,7 @@ def split_think(text: str, *, prefilled: bool = False) -> tuple[str | None, str 
     >>> split_think("b"), split_think("a", prefilled=True)
     ((None, 'b'), ('a', None))
     """
-    tags = [_Tag(match.group(), match.start(), match.end()) for match in _TAG.finditer(text)]
+    tags = list(_TAG.finditer(text))
     sections = _sections(text, tags, prefilled)
     return sections.think, None if sections.rest is None else text[slice(*sections.rest)]
 
@@ -185,7 +178,11 @@ def boxed_contents(text: str) -> list[str]:
     ['\\frac{1}{2}', '7']
     """
     spans = _box_spans(text)
-    return [_unwrap(text, start, end, spans) for start, end in _outermost(spans)]
+    contents = ((text[start:end].strip(), start, end) for start, end in _outermost(spans))
+    return [
+        _unwrap(text, start, end, spans) if content.startswith("\\") else content
+        for content, start, end in contents
+    ]
 
 
 def tag_fraction(text: str, *, prefilled: bool = False) -> float:
@@ -211,24 +208,24 @@ def has_visible_text(text: str) -> bool:
     return any(not c.isspace() and unicodedata.category(c) not in ("Cf", "Cc") for c in text)
 
 
-def _sections(text: str, tags: list[_Tag], prefilled: bool) -> _Sections:
-    opens = [tag for tag in tags if tag.text == THINK_OPEN]
-    closes = [tag for tag in tags if tag.text == THINK_CLOSE]
+def _sections(text: str, tags: list[re.Match[str]], prefilled: bool) -> _Sections:
+    opens = [tag for tag in tags if tag.group() == THINK_OPEN]
+    closes = [tag for tag in tags if tag.group() == THINK_CLOSE]
     if not prefilled and not opens and not closes:
         return _Sections(None, (0, len(text)))
     # A close without an open happens when the prompt held the open tag and nobody said so.
-    implicit = prefilled or not opens or bool(closes and closes[0].start < opens[0].start)
-    start = 0 if implicit else opens[0].end
+    implicit = prefilled or not opens or bool(closes and closes[0].start() < opens[0].start())
+    start = 0 if implicit else opens[0].end()
     if not closes:
         return _Sections(text[start:], None)
-    last = closes[-1].end
-    reopened = [tag.start for tag in opens if tag.start >= last]
-    return _Sections(text[start : closes[0].start], (last, reopened[0] if reopened else len(text)))
+    think, last = text[start : closes[0].start()], closes[-1].end()
+    still_thinking = bool(opens) and opens[-1].start() >= last
+    return _Sections(think, None if still_thinking else (last, len(text)))
 
 
 def _answer(
     text: str,
-    tags: list[_Tag],
+    tags: list[re.Match[str]],
     sections: _Sections,
     style: AnswerStyle,
     truncated: bool,
@@ -240,7 +237,7 @@ def _answer(
     start, end = sections.rest
     if style != "tags":
         return _untagged_answer(text[start:end], style == "boxed", truncated)
-    blocks, unclosed = _answer_blocks(text, [t for t in tags if start <= t.start < end])
+    blocks, unclosed = _answer_blocks(text, [t for t in tags if start <= t.start() < end])
     if mode == "lenient" and not blocks and unclosed is not None and not truncated:
         blocks = [text[unclosed:end]]
     elif mode == "lenient" and not blocks and unclosed is None:
@@ -248,25 +245,24 @@ def _answer(
     if len(blocks) != 1:
         where = "" if sections.think is None else " after </think>"
         return None, [f"{len(blocks) or 'no'} <answer>{where}"]
-    return _single_answer(blocks[0])
+    return _single_answer(blocks[0], boxed_contents(blocks[0]))
 
 
-def _answer_blocks(text: str, tags: list[_Tag]) -> tuple[list[str], int | None]:
+def _answer_blocks(text: str, tags: list[re.Match[str]]) -> tuple[list[str], int | None]:
     """Contents of ``<answer>...</answer>``, and where an unclosed one begins."""
     blocks: list[str] = []
     opened: int | None = None
     for tag in tags:
-        if tag.text == ANSWER_OPEN:
-            opened = tag.end
-        elif tag.text == ANSWER_CLOSE and opened is not None:
-            blocks.append(text[opened : tag.start])
+        if tag.group() == ANSWER_OPEN:
+            opened = tag.end()
+        elif tag.group() == ANSWER_CLOSE and opened is not None:
+            blocks.append(text[opened : tag.start()])
             opened = None
     return blocks, opened
 
 
-def _single_answer(content: str) -> tuple[str | None, list[str]]:
+def _single_answer(content: str, boxes: list[str]) -> tuple[str | None, list[str]]:
     """The one value of a piece of text: its only distinct box, or all of it."""
-    boxes = boxed_contents(content)
     if len({"".join(box.split()) for box in boxes}) > 1:
         return None, [f"{len(boxes)} boxes with different contents"]
     answer = (boxes[-1] if boxes else content).strip()
@@ -274,20 +270,20 @@ def _single_answer(content: str) -> tuple[str | None, list[str]]:
 
 
 def _untagged_answer(rest: str, require_box: bool, truncated: bool) -> tuple[str | None, list[str]]:
-    has_box = bool(boxed_contents(rest))
-    if require_box and not has_box:
+    boxes = boxed_contents(rest)
+    if require_box and not boxes:
         return None, ["no \\boxed{} outside the thinking"]
-    answer, reasons = _single_answer(rest)
-    if truncated and not has_box:
+    answer, reasons = _single_answer(rest, boxes)
+    if truncated and not boxes:
         reasons = [*reasons, "truncated before it ended"]
     return answer, reasons
 
 
 def _think_problems(
-    text: str, tags: list[_Tag], sections: _Sections, prefilled: bool, required: bool
+    text: str, tags: list[re.Match[str]], sections: _Sections, prefilled: bool, required: bool
 ) -> list[str]:
-    num_open = sum(tag.text == THINK_OPEN for tag in tags) + prefilled
-    num_close = sum(tag.text == THINK_CLOSE for tag in tags)
+    num_open = sum(tag.group() == THINK_OPEN for tag in tags) + prefilled
+    num_close = sum(tag.group() == THINK_CLOSE for tag in tags)
     if not required and not num_open and not num_close:
         return []
     problems = []
@@ -297,22 +293,22 @@ def _think_problems(
         problems.append(f"{num_close or 'no'} </think>, expected one")
     if sections.think is not None and not any(map(str.isalnum, sections.think)):
         problems.append("nothing between <think> and </think>")
-    if not prefilled and tags and text[: tags[0].start].strip():
+    if not prefilled and tags and text[: tags[0].start()].strip():
         problems.append("text before the first tag")
     return problems
 
 
-def _layout_problems(text: str, tags: list[_Tag], answer_reasons: list[str]) -> list[str]:
+def _layout_problems(text: str, tags: list[re.Match[str]], answer_reasons: list[str]) -> list[str]:
     """Objections to the answer part of the strict R1-Zero layout."""
     problems = list(answer_reasons)
-    order = [tag.text for tag in tags if tag.text != THINK_OPEN]
+    order = [tag.group() for tag in tags if tag.group() != THINK_OPEN]
     if not answer_reasons and order != [THINK_CLOSE, ANSWER_OPEN, ANSWER_CLOSE]:
         problems.append("tags repeated or out of order")
     for left, right in pairwise(tags):
-        between = (left.text, right.text) == (THINK_CLOSE, ANSWER_OPEN)
-        if between and text[left.end : right.start].strip():
+        between = (left.group(), right.group()) == (THINK_CLOSE, ANSWER_OPEN)
+        if between and text[left.end() : right.start()].strip():
             problems.append("text between </think> and <answer>")
-    if tags and tags[-1].text in (THINK_CLOSE, ANSWER_CLOSE) and text[tags[-1].end :].strip():
+    if tags and tags[-1].group() in (THINK_CLOSE, ANSWER_CLOSE) and text[tags[-1].end() :].strip():
         problems.append("text after the last tag")
     return problems
 

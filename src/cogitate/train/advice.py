@@ -222,7 +222,7 @@ class Adviser:
         if len(self._rows) > MEMORY:  # the first rows stay: rules compare with the beginning
             del self._rows[WINDOW]
         self._fed += 1
-        sentences = []
+        sentences: list[str] = []
         for rule in self._rules:
             if self._may_speak(rule) and (sentence := rule(self._rows)) is not None:
                 self._spoke_at[rule] = self._fed

@@ -25,11 +25,19 @@ class EvalSettings(Protocol):
     """The ``[eval]`` section of a configuration."""
 
     @property
-    def problems_per_task(self) -> int: ...
+    def problems_per_task(self) -> int:
+        """Held-out problems of each task."""
+        ...
+
     @property
-    def samples(self) -> int: ...
+    def samples(self) -> int:
+        """Samples per problem at temperature 1; 0 leaves this mode out."""
+        ...
+
     @property
-    def greedy(self) -> bool: ...
+    def greedy(self) -> bool:
+        """Whether to decode greedily too."""
+        ...
 
 
 def held_out_problems(mixture: Mixture, per_task: int) -> dict[str, list[Problem]]:

@@ -1,6 +1,6 @@
 """One GRPO step, top to bottom. Read schema.py first; then this; then batch.py and objective.py.
 
-    problems -> rollouts -> rewards -> advantages -> batch -> update -> new weights
+problems -> rollouts -> rewards -> advantages -> batch -> update -> new weights
 """
 
 from collections.abc import Callable, Sequence
@@ -44,6 +44,7 @@ def grpo_step(
     """
     clock = Stopwatch()
     groups: list[Group] = []
+    kept, selection = select_groups(groups, config.uninformative_groups)
     for _ in range(config.max_draws_per_step):
         problems = draw(config.problems_per_step)
         groups += sample_groups(problems, rubric, chat, placement, config, sampling, clock)
@@ -82,7 +83,7 @@ def sample_groups(
         prompts = [chat.render_prompt(problem) for problem in problems]
         completions = placement.engine.generate(prompts, sampling, n=config.group_size)
     crash_point("rollout")
-    groups = []
+    groups: list[Group] = []
     with clock("reward"):
         for problem, prompt, samples in zip(problems, prompts, completions, strict=True):
             if len(samples) != config.group_size:
@@ -133,5 +134,3 @@ def update_policy(
             crash_point("backward")
             merge(metrics, policy.optim_step())
     return metrics
-
-

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,7 +38,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
+def stop_requests() -> Generator[StopRequest]:
     """Listen to SIGINT, SIGTERM and SIGUSR1; the old handlers come back at the end.
 
     Python delivers signals to the main thread only; in any other (a notebook's worker, a server)

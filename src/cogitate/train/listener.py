@@ -52,7 +52,7 @@ class RunResult:
     resume_command: str | None
     seconds: float
     skipped_updates: int = 0
-    best: Mapping[str, float] = field(default_factory=dict)
+    best: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @runtime_checkable

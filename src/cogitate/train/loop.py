@@ -347,7 +347,7 @@ class TrainingLoop:
         crash_point("final")
         return save_final(
             self.run_dir.final,
-            self.placement.policy.model,
+            self.saver.model,
             source=self.components.source,
             config=self.config,
             step=self.state.step,

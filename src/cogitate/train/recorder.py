@@ -92,15 +92,20 @@ class Recorder:
 
 
 def step_metrics(report: StepReport) -> dict[str, float]:
-    """The row of a step: what was sampled, plus what the step itself reports, which wins."""
+    """The row of a step: what was sampled, plus what the step itself reports, which wins.
+
+    Only about ``reward/verifier_error`` the samples win: the selection of groups counts every
+    rollout that it leaves out, those masked on purpose too.
+    """
     metrics = summarize_groups(report.groups)
+    failed = {name: metrics[name] for name in ("reward/verifier_error",) if name in metrics}
     completions = [rollout.completion for group in report.groups for rollout in group.rollouts]
     if completions:
         texts = [completion.text for completion in completions]
         lengths = [len(completion.token_ids) for completion in completions]
         reflective = reflection_counts(texts, lengths).reflective
         metrics["insight/reflection_per_1k"] = reflective.per_1k_tokens
-    return dict(sorted({**metrics, **report.metrics}.items()))
+    return dict(sorted({**metrics, **report.metrics, **failed}.items()))
 
 
 def tokens_per_second(metrics: Row, seconds: Mapping[str, float]) -> float | None:
@@ -121,13 +126,15 @@ def first_and_last_evals(
     run_dir: RunDir,
 ) -> tuple[tuple[EvalResult, ...], tuple[EvalResult, ...]]:
     """The results of the first and of the newest evaluation in ``evals.jsonl``."""
-    names = [field.name for field in fields(EvalResult)]
-    results = [
-        EvalResult(**{**{name: row[name] for name in names}, "ci95": tuple(row["ci95"])})
-        for row in read_rows(run_dir.evals)
-    ]
+    results = [_eval_result(row) for row in read_rows(run_dir.evals)]
     steps = [result.step for result in results]
     return (
         tuple(result for result in results if result.step == min(steps)),
         tuple(result for result in results if result.step == max(steps)),
     )
+
+
+def _eval_result(row: Row) -> EvalResult:
+    values = {field.name: row[field.name] for field in fields(EvalResult)}
+    values["ci95"] = tuple(row["ci95"])  # JSON knows lists only
+    return EvalResult(**values)

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -45,7 +45,7 @@ class LoopState:
     skipped_updates: int = 0
     skipped_in_a_row: int = 0
     seconds: float = 0.0
-    best: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the random generators included."""
@@ -66,7 +66,8 @@ class LoopState:
 def seed_everything(seed: int) -> None:
     """Seed the global generators of Python, torch and, if it is loaded, NumPy."""
     random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+    torch.cuda.manual_seed_all(seed)
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed(seed % 2**32)
 
@@ -75,13 +76,13 @@ def random_state() -> dict[str, Any]:
     """The states of the global generators as JSON values."""
     state: dict[str, Any] = {
         "python": random.getstate(),
-        "torch": bytes(torch.get_rng_state().tolist()).hex(),
+        "torch": _hex(torch.get_rng_state()),
     }
     if (numpy := sys.modules.get("numpy")) is not None:
         kind, keys, *rest = numpy.random.get_state()
         state["numpy"] = [kind, keys.tolist(), *rest]
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        state["cuda"] = [bytes(s.tolist()).hex() for s in torch.cuda.get_rng_state_all()]
+        state["cuda"] = [_hex(state) for state in torch.cuda.get_rng_state_all()]
     return state
 
 
@@ -89,7 +90,7 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
     """Put the global generators back to what ``random_state`` saw."""
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
-    torch.set_rng_state(_generator_bytes(state["torch"]))
+    torch.set_rng_state(_unhex(state["torch"]))
     if "numpy" in state:
         import numpy
 
@@ -97,10 +98,14 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
         numpy.random.set_state((kind, numpy.array(keys, dtype=numpy.uint32), *rest))
     saved = state.get("cuda", [])
     if saved and torch.cuda.is_available() and torch.cuda.device_count() == len(saved):
-        torch.cuda.set_rng_state_all([_generator_bytes(text) for text in saved])
+        torch.cuda.set_rng_state_all([_unhex(text) for text in saved])
 
 
-def _generator_bytes(text: str) -> torch.Tensor:
+def _hex(state: torch.Tensor) -> str:
+    return state.numpy().tobytes().hex()
+
+
+def _unhex(text: str) -> torch.Tensor:
     return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)
 
 
@@ -173,10 +178,12 @@ def require_same_config(
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        for index, item in enumerate(value):
+        for key, item in cast(Mapping[str, Any], value).items():
+            yield from _leaves(item, f"{name}.{key}" if name else key)
+        return
+    items = list(cast(Sequence[Any], value)) if isinstance(value, list | tuple) else []
+    if any(isinstance(item, Mapping) for item in items):
+        for index, item in enumerate(items):
             yield from _leaves(item, f"{name}.{index}")
     else:
-        yield name, list(value) if isinstance(value, tuple) else value
+        yield name, items if isinstance(value, tuple) else value

@@ -57,7 +57,7 @@ def step_rows(
     was dropped or replaced.
     """
     advantages = rollout_advantages(groups, config)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for group in groups:
         prompt = chat.render_prompt(group.problem)
         for sample, (rollout, reward) in enumerate(zip(group.rollouts, group.rewards, strict=True)):

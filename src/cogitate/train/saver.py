@@ -18,6 +18,7 @@ from cogitate.checkpoint import (
 from cogitate.config import RunConfig
 from cogitate.errors import CheckpointError
 from cogitate.filesystem import DISK, FileSystem
+from cogitate.models.transformer import Transformer
 from cogitate.protocols import Placement
 from cogitate.rundir import RunDir
 from cogitate.train.resume import MAY_CHANGE, LoopState, require_same_config
@@ -111,8 +112,14 @@ class Saver:
         """Size of a checkpoint: weights and the optimizer's two moments."""
         return 3 * sum(weights.numel() * weights.element_size() for weights in self._weights())
 
+    @property
+    def model(self) -> Transformer:
+        """The model that learns. Policies in this process have one; the protocol says nothing."""
+        policy: Any = self.placement.policy
+        return policy.model
+
     def _weights(self) -> list[torch.Tensor]:
-        return list(self.placement.policy.model.parameters())
+        return list(self.model.parameters())
 
     def _with_defaults(self, saved: Mapping[str, Any]) -> Mapping[str, Any]:
         """A configuration saved by an older version, with the settings that are new since."""

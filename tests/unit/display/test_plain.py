@@ -42,7 +42,6 @@ def test_a_supervised_step_in_one_line() -> None:
 def test_evaluations_have_one_line_per_task() -> None:
     assert eval_lines(evaluation(10, 0.5)) == [
         "eval step 10  extremes  greedy 50.0% [42.0, 57.0]  sampled 40.0% [32.0, 47.0]",
-        "eval step 10  all  greedy 50.0% [42.0, 57.0]  sampled 40.0% [32.0, 47.0]",
     ]
 
 

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from cogitate.display.summary import before_after, closing_lines, table
@@ -12,7 +10,7 @@ def test_before_and_after_are_matched_by_task_and_mode() -> None:
     assert (first["task"], first["mode"]) == ("extremes", "greedy")
     assert (first["before"], first["after"], first["gain"]) == (0.25, 0.75, 0.5)
     assert first["after_ci95"] == pytest.approx([0.67, 0.82])
-    assert len(rows) == 4
+    assert len(rows) == 2  # with one task, "all" would say the same
 
 
 def test_a_task_without_a_first_figure_has_no_gain() -> None:
@@ -22,6 +20,11 @@ def test_a_task_without_a_first_figure_has_no_gain() -> None:
     assert table(rows)[1].split() == ["countdown", "greedy", "-", "50.0%", "[42.0,", "57.0]", "-"]
 
 
+def test_all_is_shown_when_there_are_several_tasks() -> None:
+    results = [result(0, task, "greedy", 0.5) for task in ("a", "b", "all")]
+    assert [row["task"] for row in before_after([], results)] == ["a", "b", "all"]
+
+
 def test_the_table_is_aligned_and_narrow() -> None:
     lines = table(before_after(evaluation(0, 0.25), evaluation(40, 0.75)))
     assert lines[1] == "extremes  greedy   25.0%   [17.0, 32.0]  75.0%  [67.0, 82.0]  +50.0"
@@ -29,13 +32,11 @@ def test_the_table_is_aligned_and_narrow() -> None:
     assert table([]) == []
 
 
-def test_the_end_of_a_complete_run(tmp_path: Path) -> None:
-    lines = closing_lines(ending(run_dir=tmp_path))
+def test_the_end_of_a_complete_run() -> None:
+    lines = closing_lines(ending())
     assert lines[0] == "Held-out accuracy"
-    assert f"Report:        cogitate report {tmp_path}" in lines
+    assert "Model:         runs/demo/final" in lines
     assert not any(line.startswith("Continue") for line in lines)
-    (tmp_path / "report.html").write_text("")
-    assert f"Report:        {tmp_path / 'report.html'}" in closing_lines(ending(run_dir=tmp_path))
 
 
 def test_the_end_of_an_interrupted_run() -> None:

@@ -299,7 +299,7 @@ class TestSplitThink:
             ("<think>a", False, "a", None),
             ("b", False, None, "b"),
             ("", True, "", None),
-            ("<think>a</think>b<think>c", False, "a", "b"),
+            ("<think>a</think>b<think>c", False, "a", None),
         ],
     )
     def test_cases(self, text: str, prefilled: bool, think: str | None, rest: str | None):
@@ -327,7 +327,8 @@ class TestBoxes:
             (r"\boxed", []),
             (r"boxed{42}", []),
             (r"\boxedness{42}", []),
-            (r"\boxed{\{42}", []),
+            (r"\boxed{\{42}", [r"\{42"]),
+            (r"\boxed{{42}", []),
             (r"} \boxed{42} {", ["42"]),
             (r"\boxed{1} \boxed{2", ["1"]),
             (r"\boxed{ {{42}} }", ["{{42}}"]),
@@ -413,10 +414,8 @@ def count_lines(text: str) -> int:
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
 def test_a_million_hostile_characters(unit: str):
     text = unit * (MILLION // len(unit))
-    assert parse(text).format_ok is False
-    assert parse(text, style="boxed", mode="lenient").answer in (None, "1")
     assert parse("<think>a</think><answer>" + text + "</answer>").think == "a"
-    assert 0.0 <= tag_fraction(text) <= 0.25
+    assert parse(text, style="boxed", mode="lenient").answer in (None, "1")
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)

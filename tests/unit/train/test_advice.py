@@ -155,9 +155,8 @@ def test_what_is_no_reason_to_speak(rule: Rule, history: Sequence[Row]) -> None:
 
 
 def test_a_metric_that_could_not_be_computed_is_no_number() -> None:
-    assert (
-        advice.truncated([{**row, "completion/truncated_fraction": None} for row in rows()]) is None
-    )
+    history: list[Any] = [{**row, "completion/truncated_fraction": None} for row in rows()]
+    assert advice.truncated(history) is None
     history = [{**row, "policy/grad_norm": None} for row in rows()]
     assert advice.gradient_spike(history) is None
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_run import differences, fingerprint, tiny_config, write_tiny_model
 
 from cogitate.config import RunConfig
 from cogitate.errors import CheckpointError, ConfigError
@@ -26,6 +25,7 @@ from cogitate.train import loop as loop_module
 from cogitate.train.components import Components
 from cogitate.train.listener import RunInfo, RunResult, SilentListener
 from cogitate.train.loop import DivergedError, train
+from tiny_run import differences, fingerprint, tiny_config, write_tiny_model
 
 
 class Events(SilentListener):
@@ -323,6 +323,11 @@ def test_the_resume_command_names_a_directory_of_its_own(model: Path, tmp_path: 
 # ----------------------------------------------------------------------------------- faults
 
 
+def model_of(components: Components) -> Any:
+    policy: Any = components.placement.policy
+    return policy.model
+
+
 class Boom(Exception):
     pass
 
@@ -471,7 +476,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_the_first_step(
 
 
 def skip_updates(components: Components, fraction: float) -> None:
-    policy = components.placement.policy
+    policy: Any = components.placement.policy
 
     def optim_step() -> dict[str, Metric]:
         policy.model.zero_grad()
@@ -506,7 +511,7 @@ def test_weights_that_are_not_finite_end_the_run(model: Path, tmp_path: Path) ->
     def poison(step: int) -> None:
         if step == 3:
             with torch.no_grad():
-                components.placement.policy.model.norm.weight[0] = float("nan")
+                model_of(components).norm.weight[0] = float("nan")
 
     with pytest.raises(CheckpointError, match="NaN or infinite"):
         go(config, components=components, listener=Events(poison), resume=False)
@@ -572,6 +577,7 @@ def test_resampling_moves_the_cursor_by_what_was_drawn(model: Path, tmp_path: Pa
     # rewards are all zero, so every group is uninformative and every draw is used
     config = tiny_config(model, tmp_path, grpo=grpo, reward={"random": 0.0})
     result = go(config)
+    assert result.checkpoint is not None
     state = json.loads((result.checkpoint / "state.json").read_text())["state"]
     assert state["cursor"] == 2 * 3 * 2
     rows = read_rows(config.run_dir / "rollouts" / "000001.jsonl")

@@ -1,0 +1,132 @@
+"""The scripts in bench/: their inputs, and one whole comparison in small."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+BENCH = ROOT / "bench"
+sys.path[:0] = [str(BENCH), str(BENCH / "peers")]
+
+import venvs  # noqa: E402  # pyright: ignore[reportMissingImports]
+import workloads  # noqa: E402  # pyright: ignore[reportMissingImports]
+
+
+def test_problems_alternate_and_their_gold_answer_is_right():
+    for index in range(20):
+        question = workloads.question(index)
+        numbers = [int(n) for n in question.split(": ")[1].rstrip("?").split(", ")]
+        assert len(numbers) == 5
+        extreme = max if "largest" in question else min
+        assert workloads.gold_answer(index) == str(extreme(numbers))
+    assert "largest" in workloads.question(0)
+    assert "smallest" in workloads.question(1)
+    assert workloads.prompt(3) == f"Q: {workloads.question(3)}\nA:"
+
+
+def test_prompts_are_the_same_in_every_process():
+    script = "import workloads; print(workloads.prompt(7), end='')"
+    other = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(BENCH / "peers"), "PYTHONHASHSEED": "123"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout == workloads.prompt(7)
+
+
+def test_full_rows_have_equal_completions_and_prompts_shared_by_the_group():
+    rows = workloads.training_rows(8, 4, 16, ragged=False, vocabulary=100)
+    assert [len(completion) for _, completion in rows] == [16] * 8
+    assert rows[0][0] == rows[3][0] != rows[4][0] == rows[7][0]
+    assert all(20 <= token < 100 for prompt, ids in rows for token in [*prompt, *ids])
+
+
+def test_ragged_rows_differ_but_keep_the_full_width():
+    lengths = [
+        len(ids) for _, ids in workloads.training_rows(32, 8, 64, ragged=True, vocabulary=99)
+    ]
+    assert lengths[0] == max(lengths) == 64
+    assert min(lengths) >= 8
+    assert len(set(lengths)) > 10
+    again = [len(ids) for _, ids in workloads.training_rows(32, 8, 64, ragged=True, vocabulary=99)]
+    assert again == lengths
+
+
+def test_length_reward_tells_texts_of_unequal_length_apart():
+    assert workloads.length_reward("") == 0.0
+    assert workloads.length_reward("x" * 250) == 2.5
+
+
+def test_environments_go_where_they_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COGITATE_BENCH_VENVS", str(tmp_path))
+    assert venvs.home() == tmp_path
+    monkeypatch.delenv("COGITATE_BENCH_VENVS")
+    assert venvs.home().parts[-3:] == (".cache", "cogitate", "bench-venvs")
+
+
+def test_requirements_are_pinned_and_say_what_to_remove():
+    assert venvs.NAMES == ("trl", "vllm")
+    for name in venvs.NAMES:
+        lines = (BENCH / "peers" / f"{name}.txt").read_text().splitlines()
+        packages = [line for line in lines if line and not line.startswith("#")]
+        assert packages
+        assert all("==" in package for package in packages)
+    assert venvs._to_remove(BENCH / "peers" / "vllm.txt") == [
+        "torchvision",
+        "torchaudio",
+        "torchcodec",
+    ]
+    assert venvs._to_remove(BENCH / "peers" / "trl.txt") == []
+
+
+def test_an_up_to_date_environment_is_not_installed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COGITATE_BENCH_VENVS", str(tmp_path))
+    python = tmp_path / "trl" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    digest = hashlib.sha256((BENCH / "peers" / "trl.txt").read_bytes()).hexdigest()
+    (tmp_path / "trl" / "requirements.sha256").write_text(digest)
+    assert venvs.ensure("trl") == python
+
+
+@pytest.mark.parametrize("script", ["rollout", "train", "grpo_step", "gpu", "run_all", "venvs"])
+def test_every_script_explains_itself(script: str):
+    done = subprocess.run(
+        [sys.executable, str(BENCH / f"{script}.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = "NAME" if script == "venvs" else "--quick"
+    assert wanted in done.stdout
+
+
+@pytest.mark.slow
+def test_a_whole_comparison_in_small(tmp_path: Path):
+    """Ours beside transformers in one environment, from the command line to the row."""
+    pytest.importorskip("transformers")
+    out = tmp_path / "rows.json"
+    done = subprocess.run(
+        [sys.executable, str(BENCH / "rollout.py"), "--quick", "--here", "--model", "random-tiny",
+         "--peers", "transformers", "--threads", "1", "--json", str(out)],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "COGITATE_BENCH_VENVS": str(tmp_path / "venvs")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(out.read_text())
+    assert [(row["batch"], row["peer"], row["runs"]) for row in rows] == [
+        (1, "transformers", 1),
+        (8, "transformers", 1),
+    ]
+    assert all(row["ratio"] > 0 and row["peak_memory_mb"] > 50 for row in rows)
+    assert "| rollouts with log-probs, 8 new tokens | 8 | tokens/s |" in done.stdout
