@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import venvs
-
 from cogitate.bench.contest import report_to_stderr
 from cogitate.bench.machine import describe_cpu, usable_cores
 from cogitate.bench.rows import Row, markdown_table
@@ -62,7 +61,6 @@ def model_directory(source: str) -> Path:
     """The Hugging Face directory of ``source``: made up if it is one of ``random_models``, fetched
     first if it is a preset."""
     import random_models
-
     from cogitate.models.fetch import resolve_model
 
     if source in random_models.SHAPES:

@@ -18,12 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import contestants
 import grpo_step
 import rollout
-import torch
 import train
-
 from cogitate.bench.contest import report_to_stderr
 from cogitate.bench.quick import training_flops
 from cogitate.bench.rows import Row, markdown_table

@@ -7,8 +7,8 @@ get the byte tokenizer, so their prompts have one token per byte.
 from pathlib import Path
 
 import torch
-import venvs
 
+import venvs
 from cogitate.models.config import ModelConfig, RopeConfig
 from cogitate.models.transformer import Transformer
 from cogitate.models.weights import save_model

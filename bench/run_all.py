@@ -19,7 +19,6 @@ from pathlib import Path
 import grpo_step
 import rollout
 import train
-
 from cogitate.bench.contest import report_to_stderr
 from cogitate.bench.rows import Row, markdown_document, merge_rows, read_rows, write_rows
 from cogitate.errors import CogitateError

@@ -91,11 +91,6 @@ def _train_seconds(run_dir: Path) -> float:
     return sum(row["seconds"].get(p, 0.0) for row in _timing(run_dir) for p in phases)
 
 
-def training_seconds(arm: Arm) -> float:
-    """Seconds of sampling, scoring and updating; evaluation and saving do not count."""
-    return arm.train_seconds
-
-
 def _by_name(results: Sequence[Any]) -> dict[str, Figure]:
     return {f"{r.task}/{r.mode}": asdict(r) for r in results if r.metric == "accuracy"}
 

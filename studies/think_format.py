@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("--problems", type=int, default=80, help="held-out problems")
     parser.add_argument("--gsm8k", type=Path, help="also run two steps on this GSM8K JSONL file")
     parser.add_argument("--out", type=Path, default=Path("runs/study-think"))
-    parser.add_argument("--resume", action="store_true", help="keep finished runs, go on with others")
+    parser.add_argument("--resume", action="store_true", help="keep runs that are done")
     parser.add_argument("--no-write", action="store_true", help="print only, leave docs/ alone")
     options = parser.parse_args()
     arms = [arm for seed in options.seeds for arm in arms_of_seed(seed, options)]

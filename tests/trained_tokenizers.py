@@ -73,7 +73,10 @@ def write_model_tokenizer(
 
 def write_r1_tokenizer(directory: Path) -> Path:
     """As R1-Distill: turn markers that are not flagged special, a prompt that opens the thinking."""
-    begin, end = ("<\uff5cbegin\u2581of\u2581sentence\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>")
+    begin, end = (
+        "<\uff5cbegin\u2581of\u2581sentence\uff5c>",
+        "<\uff5cend\u2581of\u2581sentence\uff5c>",
+    )
     return write_model_tokenizer(
         directory,
         special=(begin, end),

@@ -271,7 +271,7 @@ def _is_running(pid: int) -> bool:
 # ------------------------------------------------------------------------------- environment
 
 
-def describe_environment(*, seed: int) -> dict[str, Any]:
+def describe_environment(seed: int) -> dict[str, Any]:
     """Where this run happens: versions, processor, threads, source revision, seed."""
     import torch
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cogitate.config import RunConfig, config_to_toml
+from cogitate.config import RunConfig
 from cogitate.models.fetch import resolve_model
 from cogitate.registry import build_components
-from cogitate.rundir import describe_environment, open_run_dir
+from cogitate.rundir import open_run_dir
 from cogitate.train.listener import Listener, RunResult
 from cogitate.train.loop import train
 
@@ -31,7 +31,6 @@ def run(
     """
     with open_run_dir(run_dir or config.run_dir, resume=resume) as directory:
         directory.start_log()
-        directory.describe(config_to_toml(config), describe_environment(seed=config.seed))
         model_dir = resolve_model(config.model.source)
         components = build_components(config, model_dir=model_dir)
         try:

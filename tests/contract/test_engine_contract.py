@@ -1,16 +1,16 @@
 """Every rollout engine: torch and native decoders, every family, checked against a plain forward."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
-from kernel_models import FAMILIES, require_kernels
-from tiny_models import random_model
 
 from cogitate.engines.local import LocalEngine
 from cogitate.errors import EngineError
 from cogitate.models.transformer import Transformer
 from cogitate.schema import Completion, FinishReason, Prompt, SamplingParams
+from kernel_models import FAMILIES, require_kernels
+from tiny_models import random_model
 
 PROMPTS = [
     Prompt(token_ids=tuple(ids), text="", key=key)
@@ -25,15 +25,17 @@ def letters(ids: object) -> str:
 
 
 @pytest.fixture(params=[(f, k) for f in FAMILIES for k in ("torch", "native")], ids="-".join)
-def model_and_engine(request: pytest.FixtureRequest) -> Iterator[tuple[Transformer, Make]]:
+def model_and_engine(request: pytest.FixtureRequest) -> tuple[Transformer, Make]:
     family, kernels = request.param
     if kernels == "native":
         require_kernels()
     model = random_model(FAMILIES[family])
-    yield model, lambda **options: LocalEngine(model, letters, kernels=kernels, **options)
+    return model, lambda **options: LocalEngine(model, letters, kernels=kernels, **options)
 
 
-def plain_logprobs(model: Transformer, prompt: Prompt, completion: Completion, t: float) -> torch.Tensor:
+def plain_logprobs(
+    model: Transformer, prompt: Prompt, completion: Completion, t: float
+) -> torch.Tensor:
     ids = torch.tensor([prompt.token_ids + completion.token_ids])
     with torch.no_grad():
         logprobs = (model(ids)[0] / t).log_softmax(-1)

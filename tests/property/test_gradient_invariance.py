@@ -7,6 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+
+from cogitate.models.packing import select_rows
+from cogitate.protocols import LossFn
+from cogitate.schema import RolloutBatch
+from cogitate.train.losses import CISPOLoss, GRPOLoss
 from kernel_models import FAMILIES
 from policy_batches import (
     gradients,
@@ -17,12 +23,6 @@ from policy_batches import (
     shared_prompt_tokens,
     tiny_policy,
 )
-from torch import Tensor
-
-from cogitate.models.packing import select_rows
-from cogitate.protocols import LossFn
-from cogitate.schema import RolloutBatch
-from cogitate.train.losses import CISPOLoss, GRPOLoss
 
 TOKENS = shared_prompt_tokens()
 LOSSES: dict[str, LossFn] = {

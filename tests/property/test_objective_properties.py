@@ -4,18 +4,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import objective_oracle as oracle
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from rollout_batches import random_batch, take_rows
 from torch import Tensor
 
+import objective_oracle as oracle
 from cogitate.schema import RolloutBatch
 from cogitate.train.groups import backward_rows
 from cogitate.train.losses import CISPOLoss, GRPOLoss, PolicyLoss
 from cogitate.train.objective import group_advantages
+from rollout_batches import random_batch, take_rows
 
 SHARED: dict[str, Any] = {
     "reduction": st.sampled_from(["token", "sequence", "constant"]),

@@ -56,7 +56,11 @@ def test_fractions_in_every_spelling(value: Fraction):
         assert last_number(f"it is {text} of it") == value
 
 
-@given(value=st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-1e9, max_value=1e9))
+@given(
+    value=st.decimals(
+        allow_nan=False, allow_infinity=False, places=6, min_value=-1e9, max_value=1e9
+    )
+)
 def test_decimals_are_exact(value):
     text = format(value, "f")
     assert parse_number(text) == Fraction(text) == last_number(f"= {text}")

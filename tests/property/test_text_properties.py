@@ -49,7 +49,9 @@ BITS = (
 )
 soup = st.lists(st.sampled_from(BITS), max_size=24).map("".join) | st.text(max_size=60)
 words = st.text(
-    st.characters(codec="utf-8", exclude_characters="<>\\{}\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"),
+    st.characters(
+        codec="utf-8", exclude_characters="<>\\{}\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+    ),
     max_size=30,
 ).filter(lambda text: any(map(str.isalnum, text)) and "[INST]" not in text)
 STYLES = ("tags", "boxed", "remainder")

@@ -2,7 +2,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -98,9 +98,9 @@ class TestLoading:
 
 
 class TestMessages:
-    """Every message names the place, what was seen, what was expected, and often what was meant."""
+    """Every message names the place, what was seen, what was expected, often what was meant."""
 
-    CASES = {
+    CASES: ClassVar = {
         "alias in its section": (
             "[grpo]\nnum_generations = 8\n",
             "x.toml:4: unknown key [grpo] num_generations. It is called group_size here.",
@@ -148,7 +148,8 @@ class TestMessages:
         "not a section": ("trackers = 'wandb'\n", 'trackers = "wandb": expected a section'),
         "unknown choice": (
             "[model]\ndtype = 'float16'\n",
-            'model.dtype = "float16" is unknown. Known: float32, bfloat16. Did you mean "bfloat16"?',
+            'model.dtype = "float16" is unknown. Known: float32, bfloat16. '
+            'Did you mean "bfloat16"?',
         ),
         "unknown kind of loss": (
             "[grpo.loss]\nkind = 'dapoo'\n",
@@ -207,7 +208,8 @@ class TestMessages:
 
     def test_all_faults_are_reported_at_once_in_order(self, write: Any) -> None:
         path = write(
-            "sed = 1\n[[tasks]]\nkind = 'extremes'\ndigits = [3, 2]\n[grpo]\nsteps = 0\nbeta = 0.1\n"
+            "sed = 1\n[[tasks]]\nkind = 'extremes'\ndigits = [3, 2]\n"
+            "[grpo]\nsteps = 0\nbeta = 0.1\n"
         )
         lines = message_of(path).splitlines()
         assert lines[0] == "x.toml: 4 settings need attention:"
@@ -333,4 +335,3 @@ class TestExplain:
         rl = [row["key"] for row in rows if not row["key"].startswith(("tasks.", "sft."))]
         print(f"{len(rl)} settings for reinforcement learning")
         assert len(rl) <= 80
-

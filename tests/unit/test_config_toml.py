@@ -44,7 +44,9 @@ class TestReading:
 
     def test_a_missing_file_suggests_its_neighbour(self, tmp_path: Path) -> None:
         (tmp_path / "demo.toml").write_text("")
-        with pytest.raises(ConfigError, match=r"no such configuration file.*Did you mean.*demo\.to"):
+        with pytest.raises(
+            ConfigError, match=r"no such configuration file.*Did you mean.*demo\.to"
+        ):
             read_toml(tmp_path / "demoo.toml")
 
     def test_broken_toml_names_file_and_line(self, tmp_path: Path) -> None:
@@ -188,7 +190,9 @@ class TestWriting:
             KEYS,
             st.recursive(
                 SCALARS,
-                lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+                lambda inner: (
+                    st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+                ),
                 max_leaves=12,
             ),
             max_size=4,

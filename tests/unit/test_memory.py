@@ -36,7 +36,7 @@ def config(**sections: dict) -> RunConfig:
 
 
 def test_parameters_that_learn() -> None:
-    assert trained_parameters(MODEL, train_embedding=True) == TOTAL == 23_840
+    assert trained_parameters(MODEL, train_embedding=True) == TOTAL == 23_808
     assert trained_parameters(MODEL, train_embedding=False) == TOTAL - 259 * 32
 
 

@@ -13,7 +13,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("model"))
 
 
-def planned(model: Path, folder: Path, *, calibrate: bool = False, **changes: Any) -> Plan:
+def planned(model: Path, folder: Path, /, *, calibrate: bool = False, **changes: Any) -> Plan:
     return plan_run(tiny_config(model, folder, **changes), calibrate=calibrate)
 
 

@@ -226,7 +226,7 @@ def test_only_what_can_change_numbers_is_a_notice() -> None:
 def test_the_environment_says_what_is_needed_to_repeat_a_run(tmp_path: Path) -> None:
     import torch
 
-    environment = describe_environment(seed=7)
+    environment = describe_environment(7)
     assert environment["python"] == sys.version.split()[0]
     assert environment["packages"]["torch"] == torch.__version__
     assert environment["threads"] == torch.get_num_threads()
@@ -242,12 +242,12 @@ def test_the_source_revision_is_recorded_when_there_is_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert describe_environment(seed=0)["git"] is None
+    assert describe_environment(0)["git"] is None
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     (tmp_path / "changed.py").write_text("1")
-    revision = describe_environment(seed=0)["git"]
+    revision = describe_environment(0)["git"]
     assert len(revision["commit"]) == 40
     assert revision["changed_files"] == 1
 

@@ -13,8 +13,16 @@ def add(commands: Commands) -> None:
         commands, "bench", _bench, help="measure rollout and training speed of this machine",
         description="Comparisons with other libraries are `make bench` in a source checkout.",
     )  # fmt: skip
-    parser.add_argument("model", metavar="MODEL", nargs="?", default="smollm2-135m")
-    parser.add_argument("--seconds", type=float, default=20.0, help="time to spend, about")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        default="smollm2-135m",
+        help="preset, directory or hub id",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, metavar="S", help="time to spend, about"
+    )
 
 
 def _bench(args: argparse.Namespace) -> int:

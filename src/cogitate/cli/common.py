@@ -81,7 +81,7 @@ def add_command(
 
     The first paragraph of ``description`` follows ``help``, which always comes first.
     """
-    text = f"{help}\n\n{description}" if description else help
+    text = f"{help[0].upper()}{help[1:]}." + (f"\n\n{description}" if description else "")
     parser = commands.add_parser(name, help=help, description=text)
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -27,9 +27,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--model", metavar="MODEL", help="count prompt tokens with this model's tokenizer"
     )
-    parser.add_argument("--template", help="show prompts in this template")
+    parser.add_argument("--template", metavar="NAME", help="show prompts in this template")
     parser.add_argument(
-        "--answers", default="auto", choices=("auto", "number", "text", "choice", "none"),
+        "--answers", default="auto", choices=("auto", "number", "text", "choice", "none"), metavar="KIND",
         help="how gold answers will be compared (default: decided for each)",
     )  # fmt: skip
     parser = add_command(
@@ -37,10 +37,18 @@ def add(commands: Commands) -> None:
         description="SOURCE is a configuration (its tasks and template) or a data file.",
     )  # fmt: skip
     parser.add_argument("source", metavar="SOURCE", help="a run's TOML file, or a data file")
-    parser.add_argument("--task", help="only this task")
-    parser.add_argument("--split", choices=("train", "heldout"), default="train")
+    parser.add_argument("--task", metavar="NAME", help="only this task")
+    parser.add_argument(
+        "--split",
+        choices=("train", "heldout"),
+        default="train",
+        metavar="SPLIT",
+        help="problems that are trained on, or held out",
+    )
     parser.add_argument("--count", type=int, default=3, metavar="N", help="problems of each task")
-    parser.add_argument("--template", help="another template than the configuration's")
+    parser.add_argument(
+        "--template", metavar="NAME", help="another template than the configuration's"
+    )
 
 
 def _check(args: argparse.Namespace) -> int:

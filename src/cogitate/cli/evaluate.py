@@ -31,9 +31,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--problems", type=int, metavar="N", help="held-out problems of each task")
     parser.add_argument("--samples", type=int, metavar="K", help="samples per problem; 0 for none")
     parser.add_argument("--no-greedy", action="store_true", help="leave greedy decoding out")
-    parser.add_argument("--template", help="another prompt template")
+    parser.add_argument("--template", metavar="NAME", help="another prompt template")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest completion")
-    parser.add_argument("--slots", type=int, default=64, help="completions decoded at once")
+    parser.add_argument(
+        "--slots", type=int, default=64, metavar="N", help="completions decoded at once"
+    )
     parser.add_argument("--rollouts", type=Path, metavar="FILE", help="write every rollout here")
     add_device(parser)
 

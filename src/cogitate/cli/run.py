@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
         help="check everything but the speed, print the resolved settings, start nothing",
     )  # fmt: skip
     parser.add_argument(
-        "--display", choices=("auto", "live", "plain"), default="auto",
+        "--display", choices=("auto", "live", "plain"), default="auto", metavar="KIND",
         help="live: a picture that redraws; plain: lines; auto: live in a terminal",
     )  # fmt: skip
     parser.add_argument(

@@ -13,7 +13,6 @@ from cogitate.insight.resampling import mean_interval
 __all__ = [
     "bootstrap_interval",
     "cons_at_k",
-    "mean_with_interval",
     "pass_at_k",
     "wilson_interval",
 ]
@@ -83,23 +82,3 @@ def bootstrap_interval(
     if not values or max(values) == min(values):
         return wilson_interval(sum(values), len(values))
     return mean_interval(values, seed=seed, resamples=resamples)
-
-
-def mean_with_interval(
-    scores: Sequence[Sequence[float]], *, seed: int = 0, resamples: int = 10_000
-) -> tuple[float, tuple[float, float]]:
-    """Mean over problems of the mean score of their samples, with its 95 % interval.
-
-    ``scores[i]`` are the scores in [0, 1] of the samples of problem i. The interval is Wilson's
-    for one right-or-wrong sample per problem, and a bootstrap over problems otherwise.
-
-    >>> mean_with_interval([[1.0], [1.0], [0.0], [1.0]])[0]
-    0.75
-    """
-    means = [sum(row) / len(row) for row in scores if row]
-    if not means:
-        return 0.0, (0.0, 1.0)
-    value = math.fsum(means) / len(means)
-    if all(len(row) <= 1 for row in scores) and all(mean in (0.0, 1.0) for mean in means):
-        return value, wilson_interval(sum(means), len(means))
-    return value, bootstrap_interval(means, seed=seed, resamples=resamples)

@@ -103,9 +103,7 @@ def swiglu(gate_up: Float[Tensor, "T two_ff"]) -> Float[Tensor, "T ff"]:
 
 class _Rotate(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, cos: Tensor, sin: Tensor, heads: int, head_dim: int
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor, heads: int, head_dim: int) -> Tensor:
         ctx.save_for_backward(cos, sin)
         ctx.heads, ctx.head_dim = heads, head_dim
         out = x.clone() if not x.is_contiguous() else x

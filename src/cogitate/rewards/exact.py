@@ -109,7 +109,11 @@ def last_number(text: str, *, percent: bool = False) -> Fraction | None:
     if re.match(r"/\s*\\?[\d(]", after):
         return None
     value = _literal_value(last)
-    if before.rstrip().endswith("/") and found and text[found[-1].end() : last.start()].strip() == "/":
+    if (
+        before.rstrip().endswith("/")
+        and found
+        and text[found[-1].end() : last.start()].strip() == "/"
+    ):
         value = _divide(text, found, value)
     is_percent = percent and re.match(r"\\?%|percent", after) is not None
     return value / 100 if value is not None and is_percent else value

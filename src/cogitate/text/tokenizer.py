@@ -214,10 +214,8 @@ class Tokenizer:
             return ()
         bare = self._full.encode("a", add_special_tokens=False).ids
         dressed = self._full.encode("a", add_special_tokens=True).ids
-        for start in range(len(dressed) - len(bare) + 1):
-            if dressed[start : start + len(bare)] == bare:
-                return tuple(dressed[:start])
-        return ()
+        starts = (i for i in range(len(dressed)) if dressed[i : i + len(bare)] == bare)
+        return tuple(dressed[: next(starts, 0)])
 
 
 def _is_control(token: Mapping[str, Any]) -> bool:

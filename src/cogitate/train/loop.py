@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from cogitate.config import RunConfig
+from cogitate.config import RunConfig, config_to_toml
 from cogitate.errors import CheckpointError, CogitateError, ConfigError
 from cogitate.filesystem import crash_point
 from cogitate.metrics import Stopwatch, read_rows
-from cogitate.rundir import RunDir
+from cogitate.rundir import RunDir, describe_environment
 from cogitate.schema import EvalResult, Problem, SamplingParams, StepReport
 from cogitate.tasks.hashing import hash64
 from cogitate.trackers import open_trackers
@@ -118,7 +118,10 @@ class TrainingLoop:
     def run(self, *, resume: bool) -> RunResult:
         """Restore, train, finish."""
         seed_everything(self.config.seed)
-        notices = [*self.run_dir.notices, *(self._restore() if resume else [])]
+        restored = self._restore() if resume else []
+        # Not before: a configuration that the checkpoint refuses must not replace the run's own.
+        self.run_dir.describe(config_to_toml(self.config), describe_environment(self.config.seed))
+        notices = [*self.run_dir.notices, *restored]
         self.saver.require_space()
         self.held_out = held_out_problems(
             self.components.mixture, self.config.eval.problems_per_task

@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[3]
 BENCH = ROOT / "bench"
 sys.path[:0] = [str(BENCH), str(BENCH / "peers")]
 
-import venvs  # noqa: E402  # pyright: ignore[reportMissingImports]
 import workloads  # noqa: E402  # pyright: ignore[reportMissingImports]
+
+import venvs  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 
 def test_problems_alternate_and_their_gold_answer_is_right():

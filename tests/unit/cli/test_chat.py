@@ -117,9 +117,7 @@ def test_lines_from_a_pipe(
 ) -> None:
     text = "What is 1?\n\n/reset\nAnd 2?\n/exit\nnever asked\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    code = main(
-        ["chat", str(model.directory), "--json", "--max-tokens", "4", "--kernels", "torch"]
-    )
+    code = main(["chat", str(model.directory), "--json", "--max-tokens", "4", "--kernels", "torch"])
     lines = capsys.readouterr().out.splitlines()
     assert code == 0
     turns = [json.loads(line) for line in lines if line.startswith("{")]

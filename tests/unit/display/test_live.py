@@ -25,9 +25,7 @@ def running(**sample: Any) -> RunState:
 def drawn(state: RunState, width: int = 80, height: int = 50, ascii_only: bool = False) -> str:
     console = Console(width=width, height=height, file=io.StringIO(), force_terminal=False)
     with console.capture() as captured:
-        console.print(
-            frame(state, width=width, height=height, elapsed=82.0, ascii_only=ascii_only)
-        )
+        console.print(frame(state, width=width, height=height, elapsed=82.0, ascii_only=ascii_only))
     return captured.get()
 
 
@@ -70,7 +68,9 @@ def test_a_terminal_without_unicode_gets_ascii() -> None:
 
 
 def test_model_text_is_neither_markup_nor_control() -> None:
-    state = running(completion="\x1b[2J[bold]big[/bold] [link=x]y[/link]\x07", parsed_answer="[red]")
+    state = running(
+        completion="\x1b[2J[bold]big[/bold] [link=x]y[/link]\x07", parsed_answer="[red]"
+    )
     text = drawn(state)
     assert "[bold]big[/bold] [link=x]y[/link]" in text
     assert "parsed [red]" in text

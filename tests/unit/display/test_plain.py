@@ -68,9 +68,7 @@ def test_a_whole_run() -> None:
         display.checkpointed(Path("runs/demo/checkpoints/step-000001"))
         display.finished(ending())
     lines = lines_of(stream)
-    assert lines[0] == (
-        "run demo: grpo, 40 steps, tasks extremes, arithmetic -> runs/demo"
-    )
+    assert lines[0] == ("run demo: grpo, 40 steps, tasks extremes, arithmetic -> runs/demo")
     assert lines[1] == "note: Checkpoint refused: torn."
     assert "advice: 62 % of groups are all wrong." in lines
     assert "Finished at step 40 of 40, 5m12s." in lines

@@ -45,7 +45,14 @@ class TestSparkline:
 
 @pytest.mark.parametrize(
     ("fraction", "drawn"),
-    [(0.0, "...."), (0.5, "##.."), (1.0, "####"), (7.0, "####"), (-1.0, "...."), (math.nan, "....")],
+    [
+        (0.0, "...."),
+        (0.5, "##.."),
+        (1.0, "####"),
+        (7.0, "####"),
+        (-1.0, "...."),
+        (math.nan, "...."),
+    ],
 )
 def test_bar(fraction: float, drawn: str) -> None:
     assert bar(fraction, 4, ascii_only=True) == drawn

@@ -36,7 +36,7 @@ def test_a_uniform_does_not_depend_on_its_neighbours() -> None:
 def test_uniforms_are_uniform_and_uncorrelated() -> None:
     n = 20_000
     values = draw(3, [11] * n, [0] * n, list(range(n)))
-    assert 0.0 <= values.min() and values.max() < 1.0
+    assert values.min() >= 0.0 and values.max() < 1.0
     counts, _ = np.histogram(values, bins=20, range=(0.0, 1.0))
     chi_squared = float(((counts - n / 20) ** 2 / (n / 20)).sum())
     assert chi_squared < 43.8  # the 0.999 quantile at 19 degrees of freedom
@@ -49,7 +49,8 @@ def test_negative_and_large_seeds_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uniform", "token"), [(0.0, 0), (0.0999, 0), (0.1001, 1), (0.3999, 1), (0.4001, 2), (0.9999, 2)]
+    ("uniform", "token"),
+    [(0.0, 0), (0.0999, 0), (0.1001, 1), (0.3999, 1), (0.4001, 2), (0.9999, 2)],
 )
 def test_inverse_cdf_by_hand(uniform: float, token: int) -> None:
     logits = torch.tensor([[0.1, 0.3, 0.6]]).log()

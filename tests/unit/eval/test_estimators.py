@@ -9,7 +9,6 @@ import pytest
 from cogitate.eval.estimators import (
     bootstrap_interval,
     cons_at_k,
-    mean_with_interval,
     pass_at_k,
     wilson_interval,
 )
@@ -105,27 +104,3 @@ class TestBootstrap:
             low, high = bootstrap_interval(values.tolist(), seed=trial, resamples=400)
             covered += low <= 0.5 <= high
         assert covered >= 52
-
-
-class TestMeanWithInterval:
-    def test_one_sample_per_problem_is_wilson(self) -> None:
-        value, interval = mean_with_interval([[1.0]] * 24 + [[0.0]] * 6)
-        assert value == 0.8
-        assert interval == wilson_interval(24, 30)
-
-    def test_several_samples_resample_problems_not_samples(self) -> None:
-        # 20 problems solved always or never: 8 samples each add nothing to the interval.
-        scores = [[1.0] * 8] * 10 + [[0.0] * 8] * 10
-        value, (low, high) = mean_with_interval(scores)
-        assert value == 0.5
-        assert high - low == pytest.approx(2 * 1.96 * 0.5 / 20**0.5, abs=0.06)
-
-    def test_partial_credit_is_not_a_proportion(self) -> None:
-        scores = [[0.5], [0.25], [1.0], [0.0]]
-        value, interval = mean_with_interval(scores)
-        assert value == 0.4375
-        assert interval == bootstrap_interval([0.5, 0.25, 1.0, 0.0])
-
-    def test_nothing_is_unknown(self) -> None:
-        assert mean_with_interval([]) == (0.0, (0.0, 1.0))
-        assert mean_with_interval([[], []]) == (0.0, (0.0, 1.0))

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from kernel_models import require_kernels
 from torch import Tensor
 
 from cogitate.kernels import ops
 from cogitate.kernels.build import SOURCE, load, status
+from kernel_models import require_kernels
 
 Operation = Callable[..., Tensor]
 

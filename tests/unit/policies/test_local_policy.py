@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from kernel_models import FAMILIES
-from policy_batches import plain_logprobs, rollout_batch, shared_prompt_tokens, tiny_policy
 
 from cogitate.errors import CheckpointError
+from cogitate.models.packing import pack
 from cogitate.policies.config import OptimizerConfig
 from cogitate.policies.head import Head, chunk_rows, head_input
 from cogitate.policies.local import LocalPolicy, LocalScorer
-from cogitate.models.packing import pack
 from cogitate.schema import RolloutBatch
 from cogitate.train.losses import CrossEntropyLoss, GRPOLoss
+from kernel_models import FAMILIES
+from policy_batches import plain_logprobs, rollout_batch, shared_prompt_tokens, tiny_policy
 
 TOKENS = shared_prompt_tokens()
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from synthetic_run import make_run
 
 

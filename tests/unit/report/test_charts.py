@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from synthetic_run import make_run
 
 from cogitate.report import charts
 from cogitate.report.figures import Chart
 from cogitate.report.load import RunData, load_run
 from cogitate.report.samples import collect
+from synthetic_run import make_run
 
 
 def labels(chart: Chart) -> list[str]:

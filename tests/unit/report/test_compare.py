@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from synthetic_run import make_run
 
 from cogitate.errors import DataError
 from cogitate.report import compare
@@ -12,6 +11,7 @@ from cogitate.report.compare import flat, setting_differences, verdict
 from cogitate.report.compare_page import comparison_title
 from cogitate.report.load import read_rollouts
 from cogitate.report.paired import PairedDifference, problem_scores
+from synthetic_run import make_run
 
 
 def test_differences_are_problem_by_problem(run_dir: Path, weak_dir: Path) -> None:

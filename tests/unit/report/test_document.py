@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from synthetic_run import make_run
 
 from cogitate.errors import DataError
 from cogitate.report import write_report
 from cogitate.report.document import asset, render_report
 from cogitate.report.load import load_run
 from cogitate.report.samples import Limits
+from synthetic_run import make_run
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from synthetic_run import make_run
 
 from cogitate.errors import DataError
 from cogitate.report.load import evenly, load_run, read_jsonl, read_rollouts, rollout_row
+from synthetic_run import make_run
 
 
 def test_a_finished_run(run_dir: Path) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_run import make_run
 
 from cogitate.report import narrative, summary
 from cogitate.report.load import RunData, load_run
 from cogitate.report.samples import collect
+from synthetic_run import make_run
 
 
 def result(**values: Any) -> dict[str, Any]:

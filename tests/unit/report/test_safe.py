@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_run import HOSTILE
 
 from cogitate.report.safe import clipped, escaped, script_json, visible
+from synthetic_run import HOSTILE
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)  # surrogates included
 

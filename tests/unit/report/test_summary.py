@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from synthetic_run import make_run
 
 from cogitate.errors import DataError
 from cogitate.report import render_summary, summary
@@ -16,6 +15,7 @@ from cogitate.report.summary import (
     shown_results,
     signed_points,
 )
+from synthetic_run import make_run
 
 
 def eval_rows(run_dir: Path) -> list[dict[str, object]]:

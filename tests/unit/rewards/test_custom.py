@@ -101,9 +101,7 @@ class TestVerl:
         assert scores(tmp_path, source) == [0.5, 0.5, "returned a dict without 'score'"]
 
     def test_one_failure_leaves_the_others(self, tmp_path: Path):
-        source = (
-            "def f(data_source, solution_str, ground_truth, extra_info):\n    return int(solution_str)"
-        )
+        source = "def f(data_source, solution_str, ground_truth, extra_info):\n    return int(solution_str)"
         first, second, third = scores(tmp_path, source)
         assert first == 4.0
         assert str(second).startswith("raised ValueError: invalid literal for int()")
@@ -217,11 +215,15 @@ class TestLoading:
         assert pickle.loads(pickle.dumps(reward.function)) == reward.function
 
     def test_no_file(self, tmp_path: Path):
-        with pytest.raises(ConfigError, match="there is no file .*missing.py. Relative paths start"):
+        with pytest.raises(
+            ConfigError, match="there is no file .*missing.py. Relative paths start"
+        ):
             CustomReward(CustomRewardConfig(path=f"{tmp_path}/missing.py:f"))
 
     def test_no_function(self, tmp_path: Path):
-        with pytest.raises(ConfigError, match='no function brevty.*It has: brevity. Did you mean "b'):
+        with pytest.raises(
+            ConfigError, match='no function brevty.*It has: brevity. Did you mean "b'
+        ):
             (tmp_path / "r.py").write_text("def brevity(completions): ...\nx = 3")
             CustomReward(CustomRewardConfig(path=f"{tmp_path}/r.py:brevty"))
 

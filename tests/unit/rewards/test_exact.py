@@ -105,6 +105,7 @@ NO_NUMBERS = [
     "1/2/3",
     "3/4/",
     "1.5 1/2",
+    "3 1.5/2",
     "(1/2)",
     "--5",
     "2**9**9**9",
@@ -244,6 +245,7 @@ class TestLastNumber:
             ("x^2 = 9", F(9)),
             ("24/48 = 1/2", F(1, 2)),
             ("and/or 3", F(3)),
+            ("row 3 1.5/2", F(3, 4)),
             ("\uff14\uff12 apples", F(42)),
             ("**42**", F(42)),
             ("1. is **42** apples", F(42)),
@@ -256,7 +258,24 @@ class TestLastNumber:
 
     @pytest.mark.parametrize(
         "text",
-        ["", "none", "H2O", "2**9", "2**9**9**9", "2 ** 9", "2**(3", "2^10", "2^{10}", "7 ^ 2", "7^x", "1/2/3", "6/0", "-", "\u0663"],
+        [
+            "",
+            "none",
+            "H2O",
+            "2**9",
+            "2**9**9**9",
+            "2 ** 9",
+            "2**(3",
+            "2^10",
+            "2^{10}",
+            "7 ^ 2",
+            "7^x",
+            "1/2/3",
+            "6/0",
+            "7/(x + y)",
+            "-",
+            "\u0663",
+        ],
     )
     def test_not_found(self, text: str):
         assert last_number(text) is None
@@ -278,7 +297,14 @@ class TestEqual:
 
     @pytest.mark.parametrize(
         ("left", "right"),
-        [("0.33", "1/3"), ("50", "0.5"), ("42", "-42"), ("x", "x"), ("", ""), ("0.1", "0.10000001")],
+        [
+            ("0.33", "1/3"),
+            ("50", "0.5"),
+            ("42", "-42"),
+            ("x", "x"),
+            ("", ""),
+            ("0.1", "0.10000001"),
+        ],
     )
     def test_not_the_same(self, left: str, right: str):
         assert not numbers_equal(left, right)
@@ -312,7 +338,22 @@ def steps(text: str) -> int:
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "1,", "1,234", "1/", "-", "\\frac{", "1.5e", ".1", "$", "1 ", " ", "{,}", "1\\frac ", "9e999 "],
+    [
+        "1",
+        "1,",
+        "1,234",
+        "1/",
+        "-",
+        "\\frac{",
+        "1.5e",
+        ".1",
+        "$",
+        "1 ",
+        " ",
+        "{,}",
+        "1\\frac ",
+        "9e999 ",
+    ],
 )
 def test_long_text_takes_one_pass(unit: str):
     # The work is in the regular expressions, which are run over half a million characters here

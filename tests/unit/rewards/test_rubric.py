@@ -42,9 +42,7 @@ def score(
     template: str = "r1_zero",
     **settings: object,
 ) -> tuple[Reward, ...]:
-    rubric = Rubric(
-        {"toy": task}, byte_chat(template), RewardConfig.model_validate(settings)
-    )
+    rubric = Rubric({"toy": task}, byte_chat(template), RewardConfig.model_validate(settings))
     completions = [completion_from_text(t) if isinstance(t, str) else t for t in texts]
     return rubric.score(PROBLEM, completions)
 
@@ -147,7 +145,9 @@ class TestTruncated:
 
 class TestOtherParts:
     def test_overlong(self):
-        rewards = score(["x" * 16, "x" * 18, "x" * 20, "x" * 30], overlong={"max_tokens": 20, "cache": 4})
+        rewards = score(
+            ["x" * 16, "x" * 18, "x" * 20, "x" * 30], overlong={"max_tokens": 20, "cache": 4}
+        )
         assert [r.parts["overlong"] for r in rewards] == [0.0, -0.5, -1.0, -1.0]
 
     def test_cosine_knows_what_is_right(self):
@@ -236,7 +236,9 @@ class TestErrors:
 
     def test_an_unknown_task_is_a_mistake_of_the_caller(self):
         rubric = Rubric({"other": TASK}, byte_chat())
-        with pytest.raises(RewardError, match="its task 'toy' is not in the rubric, which has other"):
+        with pytest.raises(
+            RewardError, match="its task 'toy' is not in the rubric, which has other"
+        ):
             rubric.score(PROBLEM, [])
 
     def test_an_empty_group(self):
@@ -298,7 +300,10 @@ class TestDescribe:
     @pytest.mark.parametrize(
         ("settings", "sentence"),
         [
-            ({"format": 1.0}, "+1 x format: 1 if the completion is exactly in the layout of template"),
+            (
+                {"format": 1.0},
+                "+1 x format: 1 if the completion is exactly in the layout of template",
+            ),
             ({"format": 1.0, "format_mode": "lenient"}, "has the sections of template r1_zero"),
             ({"format": 1.0, "format_mode": "tags"}, "a quarter for each tag in its place"),
             ({"correct_needs_format": True}, "counts only in a well-formed completion."),
@@ -315,7 +320,10 @@ class TestDescribe:
             ({"length": {"kind": "per_token", "cost": 0.001}}, "-0.001 for every token"),
             ({"length": {"kind": "relative"}}, "+0.5 for the shortest of the group"),
             ({"repetition": {"ngram": 5}}, "minus the share of repeated 5-grams of tokens"),
-            ({"random": 1.0, "accuracy": 0.0, "random_seed": 3}, "knows nothing of the completion, seed 3"),
+            (
+                {"random": 1.0, "accuracy": 0.0, "random_seed": 3},
+                "knows nothing of the completion, seed 3",
+            ),
         ],
     )
     def test_sentences(self, settings: dict[str, object], sentence: str):

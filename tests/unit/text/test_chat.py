@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from trained_tokenizers import CHATML, write_model_tokenizer, write_r1_tokenizer
 
 from cogitate.errors import DataError
 from cogitate.schema import Message, Problem
@@ -20,6 +19,7 @@ from cogitate.testing import (
 from cogitate.text.chat import Chat, problem_key
 from cogitate.text.templates import TEMPLATES
 from cogitate.text.tokenizer import Tokenizer
+from trained_tokenizers import CHATML, write_model_tokenizer, write_r1_tokenizer
 
 MARKER = "<|im_end|>"
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from trained_tokenizers import write_r1_tokenizer
 
 from cogitate.errors import DataError
 from cogitate.schema import Message
@@ -19,6 +18,7 @@ from cogitate.text.conversations import (
     solution_example,
 )
 from cogitate.text.tokenizer import Tokenizer
+from trained_tokenizers import write_r1_tokenizer
 
 USER = Message(role="user", content="2+2?")
 
@@ -30,8 +30,7 @@ def learned(chat: Chat, example: Example) -> str:
 
 def turns(*texts: str) -> list[Message]:
     return [
-        Message(role="assistant" if i % 2 else "user", content=text)
-        for i, text in enumerate(texts)
+        Message(role="assistant" if i % 2 else "user", content=text) for i, text in enumerate(texts)
     ]
 
 

@@ -34,6 +34,7 @@ class TestOrdinaryTemplates:
             ("{{ messages[2].content.split('</think>')[-1].strip() }}", "4"),
             ("{{ messages | map(attribute='role') | join('-') }}", "system-user-assistant-user"),
             ("{{ messages | selectattr('role', 'equalto', 'user') | list | length }}", "2"),
+            ("{% for r in messages | map(attribute='role') %}{{ r[0] }}{% endfor %}", "suau"),
             ("{% for m in messages[1:] %}{{ loop.index0 }}{% endfor %}", "012"),
             ("{% for m in messages %}{{ loop.last }} {% endfor %}", "False False False True "),
             ("{% for m in messages if m.role == 'user' %}{{ loop.length }}{% endfor %}", "22"),
@@ -102,11 +103,13 @@ class TestOrdinaryTemplates:
         template = JinjaTemplate("{% for i in range(20000) %}{% endfor %}x")
         rendered = [template.render(MESSAGES, add_generation_prompt=False) for _ in range(50)]
         assert rendered == ["x"] * 50
-        assert 50 * 20_000 > BASE_WORK + WORK_PER_INPUT_CHAR * 500
+        assert BASE_WORK + WORK_PER_INPUT_CHAR * 500 < 50 * 20_000
 
 
 BIG = "{% set a = 'x' * 100000 %}"
-DOUBLING = "{% set ns = namespace(v=START) %}{% for i in range(60) %}{% set ns.v = STEP %}{% endfor %}"
+DOUBLING = (
+    "{% set ns = namespace(v=START) %}{% for i in range(60) %}{% set ns.v = STEP %}{% endfor %}"
+)
 
 
 def doubling(start: str, step: str, use: str) -> str:
@@ -160,6 +163,7 @@ REFUSED = {
     "recursive loop": ("{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}", "recursion"),
     "filler text": ("{{ lipsum(n=1000000) }}", "lipsum.*undefined"),
     "an unknown variable": ("{{ nothing.at.all }}", "nothing.*undefined"),
+    "a loop over a number": ("{% for i in 5 %}{% endfor %}", "not iterable"),
     "division by zero": ("{{ 1 // 0 }}", "zero"),
 }
 UNCOMPILABLE = {

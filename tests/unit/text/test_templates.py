@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from trained_tokenizers import CHATML, write_model_tokenizer, write_r1_tokenizer
 
 from cogitate.errors import ConfigError, DataError
 from cogitate.schema import Message, Problem
@@ -16,6 +15,7 @@ from cogitate.text.templates import (
     get_template,
 )
 from cogitate.text.tokenizer import Tokenizer
+from trained_tokenizers import CHATML, write_model_tokenizer, write_r1_tokenizer
 
 PREAMBLE = (
     "A conversation between User and Assistant. The user asks a question, and the Assistant solves "
@@ -197,7 +197,9 @@ class TestFacts:
             get_template("r1_zer")
 
     def test_unknown_option(self):
-        with pytest.raises(ConfigError, match="template qa: unknown option instruction. Known: stop"):
+        with pytest.raises(
+            ConfigError, match="template qa: unknown option instruction. Known: stop"
+        ):
             get_template("qa", instruction="Hurry.")
 
     def test_options(self):

@@ -61,7 +61,11 @@ class TestStrictTags:
             ("Sure! " + WELL_FORMED, "42", "text before the first tag"),
             ("```xml\n" + WELL_FORMED + "\n```", "42", "text before the first tag"),
             (WELL_FORMED + " Thanks!", "42", "text after the last tag"),
-            ("<think>a</think> So: <answer>42</answer>", "42", "text between </think> and <answer>"),
+            (
+                "<think>a</think> So: <answer>42</answer>",
+                "42",
+                "text between </think> and <answer>",
+            ),
             ("<think>a</think><think>b</think><answer>42</answer>", "42", "2 <think>"),
             ("<think>a <think> b</think><answer>42</answer>", "42", "2 <think>"),
             ("<think>a</think></think><answer>42</answer>", "42", "2 </think>"),
@@ -167,7 +171,9 @@ class TestTruncated:
         cut = parse("<think>a</think>It is 4", style="remainder", truncated=True)
         assert (cut.answer, cut.format_ok) == ("It is 4", False)
         assert "truncated before it ended" in cut.problems
-        lenient = parse("<think>a</think>It is 4", style="remainder", truncated=True, mode="lenient")
+        lenient = parse(
+            "<think>a</think>It is 4", style="remainder", truncated=True, mode="lenient"
+        )
         assert not lenient.format_ok
 
     def test_a_closed_box_is_complete(self):

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from trained_tokenizers import CHATML, LINES, write_model_tokenizer, write_r1_tokenizer
 
 from cogitate.errors import DataError
 from cogitate.testing import byte_tokenizer, write_byte_tokenizer
 from cogitate.text.tokenizer import Tokenizer
+from trained_tokenizers import CHATML, LINES, write_model_tokenizer, write_r1_tokenizer
 
 USER, ASSISTANT = "<\uff5cUser\uff5c>", "<\uff5cAssistant\uff5c>"
 
@@ -34,7 +34,9 @@ class TestPlainText:
         assert tokenizer.encode("Aé\n") == [65, 0xC3, 0xA9, 10]
         assert tokenizer.decode([65, 0xC3, 0xA9, 10]) == "Aé\n"
 
-    @pytest.mark.parametrize("text", [*LINES[:4], "", " ", "\n\n", "日本語 🙂", "a\0b", "    x    "])
+    @pytest.mark.parametrize(
+        "text", [*LINES[:4], "", " ", "\n\n", "日本語 🙂", "a\0b", "    x    "]
+    )
     def test_round_trip(self, chatml: Tokenizer, text: str):
         assert chatml.decode(chatml.encode(text)) == text
 

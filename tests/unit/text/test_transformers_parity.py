@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from trained_tokenizers import CHATML, LINES, R1_STYLE, write_model_tokenizer, write_r1_tokenizer
 
 from cogitate.schema import Message, Problem
 from cogitate.text.chat import Chat
 from cogitate.text.jinja import JinjaTemplate
 from cogitate.text.tokenizer import Tokenizer
+from trained_tokenizers import CHATML, LINES, R1_STYLE, write_model_tokenizer, write_r1_tokenizer
 
 transformers = pytest.importorskip("transformers")
 
@@ -52,7 +52,10 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "r1":
         return write_r1_tokenizer(path)
     return write_model_tokenizer(
-        path, added=("<think>", "</think>"), config={"pad_token": "<|endoftext|>"}, chat_template=CHATML
+        path,
+        added=("<think>", "</think>"),
+        config={"pad_token": "<|endoftext|>"},
+        chat_template=CHATML,
     )
 
 
@@ -85,7 +88,11 @@ def test_prompts(directory: Path):
 def test_rendering(directory: Path, source: str, reply_next: bool, tools: list | None):
     theirs = transformers.AutoTokenizer.from_pretrained(directory)
     expected = theirs.apply_chat_template(
-        MESSAGES, tools=tools, chat_template=source, tokenize=False, add_generation_prompt=reply_next
+        MESSAGES,
+        tools=tools,
+        chat_template=source,
+        tokenize=False,
+        add_generation_prompt=reply_next,
     )
     variables = {"tools": tools, "bos_token": theirs.bos_token or ""}
     ours = JinjaTemplate(source).render(

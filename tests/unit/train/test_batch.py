@@ -1,10 +1,19 @@
 """From completions to batches: alignment, masks that are recorded, random minibatches."""
 
 import torch
-from rollout_batches import random_batch
 
-from cogitate.schema import Completion, FinishReason, Group, Message, Problem, Prompt, Reward, Rollout
+from cogitate.schema import (
+    Completion,
+    FinishReason,
+    Group,
+    Message,
+    Problem,
+    Prompt,
+    Reward,
+    Rollout,
+)
 from cogitate.train.batch import collate_rollouts, minibatches, to_rollout, to_rollout_batch
+from rollout_batches import random_batch
 
 PROBLEM = Problem(
     id="t/train/1", task="t", messages=(Message(role="user", content="?"),), answer="1"
@@ -69,7 +78,7 @@ def test_minibatches_partition_the_rows_at_random_and_repeatably() -> None:
 
     first = parts(1)
     assert [len(p) for p in first] == [3, 3, 2, 2]
-    assert sorted(sum(first, [])) == sorted(round(x, 4) for x in marked)
+    assert sorted(value for part in first for value in part) == sorted(round(x, 4) for x in marked)
     assert first == parts(1)
     assert first != parts(2)
     assert [p is batch for p in minibatches(batch, 1, seed=1)] == [True]

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from rollout_batches import make_batch
 
 from cogitate.errors import ConfigError
 from cogitate.protocols import LossFn
@@ -25,6 +24,7 @@ from cogitate.train.config import (
     SFTConfig,
 )
 from cogitate.train.losses import CISPOLoss, GRPOLoss
+from rollout_batches import make_batch
 
 SECTIONS = [
     value

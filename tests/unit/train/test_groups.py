@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from rollout_batches import make_batch, make_group
 
 from cogitate.train.groups import SelectionReport, backward_rows, select_groups
 from cogitate.train.loss_config import AdvantageConfig
 from cogitate.train.losses import CISPOLoss, CrossEntropyLoss, GRPOLoss
+from rollout_batches import make_batch, make_group
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "objective.toml"
 

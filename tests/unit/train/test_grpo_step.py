@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from kernel_models import FAMILIES
-from tiny_models import random_model
 
 from cogitate.engines.local import LocalEngine
 from cogitate.errors import EngineError
@@ -18,6 +16,8 @@ from cogitate.testing import byte_chat
 from cogitate.train.config import GRPOConfig
 from cogitate.train.grpo import grpo_step
 from cogitate.train.sft import sft_step
+from kernel_models import FAMILIES
+from tiny_models import random_model
 
 CHAT = byte_chat()
 
@@ -179,7 +179,9 @@ def test_an_engine_that_returns_too_few_is_an_error() -> None:
     class Lazy:
         policy_version = 0
 
-        def generate(self, prompts: Sequence[object], params: object, *, n: int) -> list[list[object]]:
+        def generate(
+            self, prompts: Sequence[object], params: object, *, n: int
+        ) -> list[list[object]]:
             return [[] for _ in prompts]
 
     where.engine = Lazy()  # type: ignore[assignment]

@@ -387,12 +387,14 @@ def test_a_checkpoint_of_other_settings_is_refused_before_anything_is_touched(
     config = tiny_config(model, tmp_path)
     go(config)
     before = fingerprint(config.run_dir)
+    resolved = (config.run_dir / "config.toml").read_text()
     other = tiny_config(model, tmp_path, seed=6, optimizer={"learning_rate": 2e-3})
     with pytest.raises(CheckpointError) as caught:
         go(other, resume=True)
     assert "seed: 5 -> 6" in str(caught.value)
     assert "optimizer.learning_rate: 0.001 -> 0.002" in str(caught.value)
     assert fingerprint(config.run_dir) == before
+    assert (config.run_dir / "config.toml").read_text() == resolved
 
 
 def test_a_complete_run_resumed_has_nothing_to_do(

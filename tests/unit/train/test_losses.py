@@ -5,13 +5,13 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 import torch
-from rollout_batches import make_batch, random_batch, rows
 from torch import Tensor
 
 from cogitate.errors import ConfigError
 from cogitate.protocols import LossFn
 from cogitate.schema import LossOutput, RolloutBatch, TokenBatch
 from cogitate.train.losses import CISPOLoss, CrossEntropyLoss, GRPOLoss, PolicyLoss
+from rollout_batches import make_batch, random_batch, rows
 
 BATCH = make_batch(old=[[-1.0, -1.0], [-1.0]], advantages=[1.0, -1.0])
 NEW = rows([[-1.0 + math.log(2.0), -1.0], [-1.0 - math.log(2.0)]])
