@@ -13,6 +13,7 @@ from cogitate.text.templates import TEMPLATES
 from cogitate.text.think import (
     TAGS,
     TURN_ENDS,
+    AnswerStyle,
     boxed_contents,
     cut_at_turn_end,
     parse,
@@ -60,7 +61,7 @@ STYLES = ("tags", "boxed", "remainder")
 @settings(max_examples=300)
 @given(text=soup, prefilled=st.booleans(), truncated=st.booleans(), style=st.sampled_from(STYLES))
 @example(text="<think>a</think><answer>42</answer>", prefilled=False, truncated=False, style="tags")
-def test_parsing_anything(text: str, prefilled: bool, truncated: bool, style: str):
+def test_parsing_anything(text: str, prefilled: bool, truncated: bool, style: AnswerStyle):
     strict = parse(text, style=style, prefilled=prefilled, truncated=truncated)
     lenient = parse(text, style=style, prefilled=prefilled, truncated=truncated, mode="lenient")
     visible = cut_at_turn_end(text)

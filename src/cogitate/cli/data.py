@@ -29,7 +29,8 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--template", metavar="NAME", help="show prompts in this template")
     parser.add_argument(
-        "--answers", default="auto", choices=("auto", "number", "text", "choice", "none"), metavar="KIND",
+        "--answers", default="auto", metavar="KIND",
+        choices=("auto", "number", "text", "choice", "none"),
         help="how gold answers will be compared (default: decided for each)",
     )  # fmt: skip
     parser = add_command(

@@ -165,12 +165,12 @@ def test_no_advice_no_section(tmp_path: Path) -> None:
 def test_the_host_is_left_out_of_earlier_attempts_too(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("seed = 3\n")
     (tmp_path / "environment.json").write_text(
-        '{"host": "h1", "cores": 2, "earlier_attempts": [{"host": "h2", "cores": 4}, 5]}'
+        '{"host": "first-host", "cores": 2, "earlier_attempts": [{"host": "second-host", "cores": 4}, 5]}'
     )
     text = sections.settings(load_run(tmp_path))
     assert "seed = 3" in text
-    assert "h1" not in text
-    assert "h2" not in text
+    assert "first-host" not in text
+    assert "second-host" not in text
     assert "&quot;cores&quot;: 4" in text
 
 

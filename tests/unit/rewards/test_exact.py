@@ -2,6 +2,8 @@ r"""Numbers in text as exact rationals."""
 
 import sys
 from fractions import Fraction
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -322,7 +324,7 @@ def steps(text: str) -> int:
     """Python function calls and lines that reading takes: a clock nothing else disturbs."""
     count = 0
 
-    def trace(frame: object, event: str, argument: object) -> object:
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal count
         count += 1
         return trace

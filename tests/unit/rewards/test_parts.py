@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from cogitate.rewards.config import CosineLengthConfig
+from cogitate.rewards.config import CosineLengthConfig, FormatMode
 from cogitate.rewards.control import coin_flip
 from cogitate.rewards.format import format_reward
 from cogitate.rewards.length import (
@@ -34,9 +34,10 @@ class TestFormat:
         ],
     )
     def test_modes(self, text: str, strict: float, lenient: float, tags: float):
-        for mode, expected in (("strict", strict), ("lenient", lenient), ("tags", tags)):
+        expected: dict[FormatMode, float] = {"strict": strict, "lenient": lenient, "tags": tags}
+        for mode, value in expected.items():
             parsed = parse(text, mode="lenient" if mode == "lenient" else "strict")
-            assert format_reward(parsed, text, mode=mode, prefilled=False) == expected
+            assert format_reward(parsed, text, mode=mode, prefilled=False) == value
 
     def test_prefilled(self):
         text = "6 * 7</think><answer>42</answer>"

@@ -286,9 +286,9 @@ class TestCustom:
 
 
 class TestDescribe:
-    def text(self, template: str = "r1_zero", **settings: object) -> str:
+    def text(self, **settings: object) -> str:
         config = RewardConfig.model_validate(settings)
-        return Rubric({"toy": TASK}, byte_chat(template), config).describe()
+        return Rubric({"toy": TASK}, byte_chat("r1_zero"), config).describe()
 
     def test_default(self):
         assert self.text() == (

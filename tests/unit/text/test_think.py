@@ -1,11 +1,14 @@
 r"""The parser: which completions are well-formed, and which answer can be read from them."""
 
 import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from cogitate.text.think import (
     TURN_ENDS,
+    ParseMode,
     boxed_contents,
     cut_at_turn_end,
     has_visible_text,
@@ -112,7 +115,7 @@ class TestStrictTags:
         ],
     )
     @pytest.mark.parametrize("mode", ["strict", "lenient"])
-    def test_an_answer_inside_the_thinking_is_no_answer(self, text: str, mode: str):
+    def test_an_answer_inside_the_thinking_is_no_answer(self, text: str, mode: ParseMode):
         parsed = parse(text, mode=mode)
         assert parsed.answer is None
         assert not parsed.format_ok
@@ -401,7 +404,7 @@ def count_lines(text: str) -> int:
     """Python lines that parsing executes: a clock that no other process can disturb."""
     lines = 0
 
-    def trace(frame: object, event: str, argument: object) -> object:
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal lines
         lines += event == "line"
         return trace
