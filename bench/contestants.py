@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from cogitate.bench.contest import report_to_stderr
 from cogitate.bench.machine import describe_cpu, usable_cores
 from cogitate.bench.rows import Row, markdown_table
 from cogitate.bench.workers import Worker
+from cogitate.errors import CogitateError
 
 WORKERS = Path(__file__).parent / "peers"
 SOURCE = Path(__file__).parent.parent / "src"
@@ -74,6 +75,15 @@ def our_options(options: argparse.Namespace) -> dict[str, Any]:
     if options.device == "cpu":
         return {"kernels": options.kernels, "slots": 256, "micro_batch_tokens": 4096}
     return {"kernels": options.kernels, "slots": 1024, "micro_batch_tokens": 32_768}
+
+
+def attempt(name: str, comparison: Callable[[], list[Row]]) -> list[Row]:
+    """The rows of one comparison; none, and the reason on stderr, if a system cannot take part."""
+    try:
+        return comparison()
+    except CogitateError as error:
+        report_to_stderr(f"{name} is left out: {error}")
+        return []
 
 
 def expired(deadline: float) -> bool:

@@ -13,11 +13,13 @@ Ours with uninformative groups skipped, rewarded for the exact answer, is printe
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import contestants
 from contestants import (
+    attempt,
     describe_machine,
     expired,
     finish,
@@ -64,16 +66,20 @@ def measure(options: argparse.Namespace, *, deadline: float = float("inf")) -> l
     for name in options.peers:
         if expired(deadline):
             return rows
-        # A fresh pair for each peer: every worker sees the same problems from the first on, and
-        # two trainers of 5 and 12 GB need not fit beside each other.
-        with (
-            contestants.start("cogitate", options) as ours,
-            contestants.start("trl", options) as theirs,
-        ):
-            report_to_stderr(f"GRPO step against {name}: loading")
-            version = ours_version(ours.call("setup", **setup, **our_options(options)))
-            rows += _pair(name, version, ours, theirs, setup, options)
+        rows += attempt(name, partial(_against, name, setup, options))
     return rows
+
+
+def _against(name: str, setup: dict[str, Any], options: argparse.Namespace) -> list[Row]:
+    # A fresh pair for each peer: every worker sees the same problems from the first on, and two
+    # trainers of 5 and 12 GB need not fit beside each other.
+    with (
+        contestants.start("cogitate", options) as ours,
+        contestants.start("trl", options) as theirs,
+    ):
+        report_to_stderr(f"GRPO step against {name}: loading")
+        version = ours_version(ours.call("setup", **setup, **our_options(options)))
+        return _pair(name, version, ours, theirs, setup, options)
 
 
 def _pair(

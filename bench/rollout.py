@@ -10,10 +10,13 @@ returns no log-probabilities; then the row says so.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import contestants
 from contestants import (
+    attempt,
     describe_machine,
     expired,
     finish,
@@ -56,34 +59,49 @@ def measure(options: argparse.Namespace, *, deadline: float = float("inf")) -> l
     """A row for each batch and peer."""
     if options.quick:
         options.batches, options.new_tokens, options.repeats = [1, 8], 8, 1
-    machine = describe_machine(options.device)
     setup = load_options(options)
-    rows = []
-    with contestants.start("cogitate", options) as our_worker:
-        version = ours_version(our_worker.call("setup", **setup, **our_options(options)))
+    rows: list[Row] = []
+    with contestants.start("cogitate", options) as ours:
+        version = ours_version(ours.call("setup", **setup, **our_options(options)))
         for name in options.peers:
-            report_to_stderr(f"rollouts against {name}: loading it")
-            with contestants.start(name, options) as worker:
-                peer_version = worker.call("setup", **setup)["version"]
-                for batch in options.batches:
-                    if expired(deadline):
-                        return rows
-                    report_to_stderr(f"rollouts against {name}, batch {batch}")
-                    ours = _contestants("cogitate", version, our_worker, batch, options)
-                    peers = _contestants(name, peer_version, worker, batch, options)
-                    best = (fastest(ours), fastest(peers))
-                    runs = alternate(best, repeats=options.repeats)
-                    rows.append(
-                        compare(
-                            (best[0], runs[0]),
-                            (best[1], runs[1]),
-                            work=f"rollouts with log-probs, {options.new_tokens} new tokens"
-                            + contestants.dtype_suffix(options.dtype),
-                            batch=batch,
-                            unit=TOKENS_PER_SECOND,
-                            machine=machine,
-                        )
-                    )
+            if expired(deadline):
+                break
+            rows += attempt(name, partial(_against, name, ours, version, setup, options, deadline))
+    return rows
+
+
+def _against(
+    name: str,
+    ours: Worker,
+    version: str,
+    setup: dict[str, Any],
+    options: argparse.Namespace,
+    deadline: float,
+) -> list[Row]:
+    report_to_stderr(f"rollouts against {name}: loading it")
+    rows = []
+    with contestants.start(name, options) as theirs:
+        peer_version = theirs.call("setup", **setup)["version"]
+        for batch in options.batches:
+            if expired(deadline):
+                break
+            report_to_stderr(f"rollouts against {name}, batch {batch}")
+            best = (
+                fastest(_contestants("cogitate", version, ours, batch, options)),
+                fastest(_contestants(name, peer_version, theirs, batch, options)),
+            )
+            runs = alternate(best, repeats=options.repeats)
+            rows.append(
+                compare(
+                    (best[0], runs[0]),
+                    (best[1], runs[1]),
+                    work=f"rollouts with log-probs, {options.new_tokens} new tokens"
+                    + contestants.dtype_suffix(options.dtype),
+                    batch=batch,
+                    unit=TOKENS_PER_SECOND,
+                    machine=describe_machine(options.device),
+                )
+            )
     return rows
 
 

@@ -6,12 +6,13 @@ processes were.
 
     python bench/run_all.py                      everything
     python bench/run_all.py --only rollout       one script; the other rows stay
-    python bench/run_all.py --quick --docs /tmp  does everything run?
+    python bench/run_all.py --quick              does everything run? docs/ stays as it is
     python bench/run_all.py --add gpu.json       take in the rows of bench/gpu.py
 """
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from cogitate.bench.contest import report_to_stderr
 from cogitate.bench.rows import Row, markdown_document, merge_rows, read_rows, write_rows
 from cogitate.errors import CogitateError
 
-ROOT = Path(__file__).parent.parent
+DOCS = Path(__file__).parent.parent / "docs"
 SCRIPTS: dict[str, tuple[Callable[[list[str]], argparse.Namespace], Callable[..., list[Row]]]] = {
     "rollout": (rollout.options_of, rollout.measure),
     "train": (train.options_of, train.measure),
@@ -61,11 +62,12 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=list(SCRIPTS), default=list(SCRIPTS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs")
+    parser.add_argument("--docs", type=Path, help="default: docs/, a new folder with --quick")
     parser.add_argument("--add", type=Path, help="measure nothing; add the rows of this file")
     options = parser.parse_args()
+    docs = options.docs or (Path(tempfile.mkdtemp(prefix="bench-")) if options.quick else DOCS)
     if options.add is not None:
-        update(options.docs, read_rows(options.add))
+        update(docs, read_rows(options.add))
         return 0
     arguments = ["--repeats", str(options.repeats)] + ["--quick"] * options.quick
     failed = []
@@ -74,13 +76,15 @@ def main() -> int:
         report_to_stderr(f"== {name} ({number} of {len(options.only)}) ==")
         start = time.monotonic()
         try:
-            update(options.docs, measure(options_of(arguments)))
+            rows = measure(options_of(arguments))
         except CogitateError as error:
             # The other scripts can still be measured; the exit code tells.
-            failed.append(name)
             report_to_stderr(f"{name} failed: {error}")
+            rows = []
+        update(docs, rows)
+        failed += [] if rows else [name]
         report_to_stderr(f"== {name}: {(time.monotonic() - start) / 60:.1f} minutes ==")
-    print(f"\n{options.docs / 'benchmarks.md'}\n{options.docs / 'benchmarks.json'}")
+    print(f"{docs / 'benchmarks.md'}\n{docs / 'benchmarks.json'}")
     return 1 if failed else 0
 
 

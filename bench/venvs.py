@@ -20,6 +20,8 @@ import time
 import venv
 from pathlib import Path
 
+from cogitate.errors import EngineError
+
 PEERS = Path(__file__).parent / "peers"
 NAMES = tuple(sorted(path.stem for path in PEERS.glob("*.txt")))
 _TORCH_INDEX = ("download.pytorch.org", "https://download.pytorch.org/whl/cpu")
@@ -35,7 +37,7 @@ def ensure(name: str) -> Path:
     """The interpreter of environment ``name``, installed and up to date.
 
     Raises:
-        RuntimeError: pip failed; the message holds the end of its output.
+        EngineError: pip failed; the message holds the end of its output.
     """
     directory = home() / name
     requirements = PEERS / f"{name}.txt"
@@ -76,7 +78,7 @@ def _pip(python: Path, *arguments: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         tail = "\n".join(done.stderr.splitlines()[-10:])
-        raise RuntimeError(f"{' '.join(command)} failed:\n{tail}")
+        raise EngineError(f"{' '.join(command)} failed:\n{tail}")
 
 
 def main() -> None:

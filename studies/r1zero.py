@@ -77,7 +77,7 @@ def verdicts(arms: list[Arm]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sft-seeds", type=int, nargs="*", help="seeds with an SFT run (all)")
     parser.add_argument("--steps", type=int, default=0, help="steps of RL instead of the config's")

@@ -46,7 +46,7 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--steps", type=int, default=24, help="RL steps after the cold start")
     parser.add_argument("--zero-steps", type=int, default=12, help="R1-Zero steps")

@@ -8,6 +8,7 @@ from typing import Any
 
 from cogitate.config import RunConfig, load_config, tasks_config
 from cogitate.display.shapes import aligned, interval, percent
+from cogitate.display.summary import without_copies
 from cogitate.errors import ConfigError
 from cogitate.eval.estimators import pass_at_k
 from cogitate.inference import run_config_of
@@ -98,7 +99,7 @@ def pass_rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]
 def eval_text(results: Sequence[EvalResult], passes: Mapping[str, Mapping[str, float]]) -> str:
     """A table: one line per task and mode."""
     cells = [("task", "mode", "accuracy", "[95 % CI]", "problems", "samples")]
-    for result in results:
+    for result in without_copies(results):
         cells.append((
             result.task, result.mode, percent(result.value), interval(*result.ci95),
             str(result.num_problems), str(result.samples_per_problem),

@@ -224,7 +224,10 @@ def _through(filter_name: str, value: Any, *args: nodes.Expr) -> nodes.Filter:
 
 
 def _metered(value: Any) -> Any:
-    _CURRENT.get().charge(value)
+    if isinstance(value, str):
+        _CURRENT.get().spend(ITEM_WORK + len(value))
+    else:
+        _CURRENT.get().charge(value)
     return value
 
 

@@ -95,14 +95,17 @@ def evaluate(
 
 
 def accuracy_rubric(rubric: Scoring) -> Scoring:
-    """A rubric that scores what the verifier says of the parsed answer and nothing else.
+    """A rubric that scores what the verifier says of the parsed answer and little else.
 
-    A training rubric may mask truncated completions or refuse right answers in a wrong format.
-    Masked completions would leave the accuracy, which would flatter a policy that never ends.
+    A training rubric may refuse right answers in a wrong format; accuracy does not. Completions
+    that were cut off count as wrong wherever training does not reward them either: the last number
+    of a text that never ends is often right by chance. They are never masked, which would flatter
+    a policy that never ends.
     """
     if not isinstance(rubric, Rubric):
         return rubric
-    settings = RewardConfig(format_mode=rubric.config.format_mode)
+    truncated = "score" if rubric.config.truncated == "score" else "zero"
+    settings = RewardConfig(format_mode=rubric.config.format_mode, truncated=truncated)
     return Rubric(rubric.tasks, rubric.chat, settings)
 
 

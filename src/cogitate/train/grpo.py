@@ -16,6 +16,7 @@ from cogitate.train.batch import collate_rollouts, minibatches, to_rollout, to_r
 from cogitate.train.config import GRPOConfig
 from cogitate.train.groups import backward_rows, select_groups
 
+ENGINE_MISMATCH = "engine/mismatch_nats"
 Draw = Callable[[int], Sequence[Problem]]
 
 
@@ -120,17 +121,21 @@ def update_policy(
         tokens, groups, advantages, old_logprobs=old_logprobs, ref_logprobs=ref_logprobs
     )
 
+    trained = 0.0
     with clock("update"):
-        for minibatch in minibatches(batch, config.updates_per_step, seed=step):
+        for number, minibatch in enumerate(minibatches(batch, config.updates_per_step, seed=step)):
             denominator = config.loss.denominator(minibatch)
             rows = backward_rows(minibatch, config.loss, config.uninformative_groups)
             if rows.any():
                 active = select_rows(minibatch, rows)
                 out = policy.forward_backward(active, config.loss, denominator=denominator)
-                merge(metrics, out.metrics)
+                # After the first update the policy has moved: what differs is no longer the engine.
+                merge(
+                    metrics,
+                    {n: m for n, m in out.metrics.items() if not number or n != ENGINE_MISMATCH},
+                )
                 merge(metrics, {"policy/loss": Metric(total=float(out.loss), weight=1.0)})
-                trained = float(active.completion_mask.sum())
-                merge(metrics, {"tokens/trained": Metric(total=trained, weight=1.0)})
+                trained += float(active.completion_mask.sum())
             crash_point("backward")
             merge(metrics, policy.optim_step())
-    return metrics
+    return merge(metrics, {"tokens/trained": Metric(total=trained, weight=1.0)})

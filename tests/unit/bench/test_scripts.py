@@ -112,6 +112,30 @@ def test_every_script_explains_itself(script: str):
     assert wanted in done.stdout
 
 
+def test_rows_of_another_machine_are_taken_into_the_documents(tmp_path: Path):
+    row = {
+        "work": "training", "batch": 256, "unit": "tokens/s", "ours": 90.0,
+        "peer": "transformers", "peer_version": "5.0", "peer_value": 30.0, "ratio": 3.0,
+        "runs": 5, "peak_memory_mb": 10.0, "machine": "a GPU", "date": "2026-01-02",
+        "peer_peak_memory_mb": 20.0, "ours_spread": [89.0, 91.0], "peer_spread": [29.0, 31.0],
+        "ratio_spread": [2.9, 3.1], "ours_version": "cogitate 0.1.0",
+    }  # fmt: skip
+    source, docs = tmp_path / "gpu.json", tmp_path / "docs"
+    for ratio in (3.0, 4.0):  # the second measurement replaces the first
+        source.write_text(json.dumps([{**row, "ratio": ratio}]))
+        subprocess.run(
+            [sys.executable, str(BENCH / "run_all.py"), "--add", str(source), "--docs", str(docs)],
+            check=True,
+            capture_output=True,
+        )
+    text = (docs / "benchmarks.md").read_text()
+    assert text.startswith("# Benchmarks\n")
+    assert "## a GPU\n\nMeasured 2026-01-02 with cogitate 0.1.0." in text
+    assert text.count("| training | 256 |") == 1
+    assert "**4.00x** (2.90 to 3.10)" in text
+    assert [entry["ratio"] for entry in json.loads((docs / "benchmarks.json").read_text())] == [4.0]
+
+
 @pytest.mark.slow
 def test_a_whole_comparison_in_small(tmp_path: Path):
     """Ours beside transformers in one environment, from the command line to the row."""

@@ -133,8 +133,6 @@ def test_accuracy_is_the_verifiers_and_not_the_reward() -> None:
 @pytest.mark.parametrize(
     "rules",
     [
-        {"truncated": "mask"},
-        {"truncated": "zero"},
         {"accuracy": 0.0, "random": 1.0},
         {"accuracy": 2.0, "format": 1.0, "correct_needs_format": True},
     ],
@@ -154,6 +152,22 @@ def test_rules_of_the_training_reward_do_not_reach_the_accuracy(rules: dict[str,
     assert [row["finish_reason"] for row in rows] == ["length", "length"]
     assert (results[0].value, results[0].num_problems) == (0.5, 2)
     assert [row["reward"] for row in rows] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("rule", ["zero", "mask"])
+def test_cut_off_is_wrong_where_training_does_not_reward_it_and_never_left_out(rule: str) -> None:
+    chat, task = byte_chat(), ToyTask()
+    results, rows = evaluate(
+        {"toy": toy_problems(2)},
+        rubric=Rubric({"toy": task}, chat, RewardConfig(truncated=rule)),  # type: ignore[arg-type]
+        chat=chat,
+        engine=FakeEngine(chat.tokenizer, script=[" 1\n"]),
+        step=0,
+        config=Settings(samples=0),
+        max_tokens=2,
+    )
+    assert [row["error"] for row in rows] == [None, None]
+    assert (results[0].value, results[0].num_problems) == (0.0, 2)
 
 
 def test_half_right_is_not_right() -> None:

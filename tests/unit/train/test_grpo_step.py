@@ -163,6 +163,8 @@ def test_several_updates_per_step_leave_the_policy_that_sampled() -> None:
     report = step(where, updates_per_step=4)
     assert report.policy_version == 4
     assert report.metrics["policy/log_ratio_abs"] > 1e-3
+    assert report.metrics["engine/mismatch_nats"] < 1e-5  # of the first update alone
+    assert report.metrics["tokens/trained"] == 12 * 6
 
 
 def test_recomputed_old_logprobs_are_those_of_the_sampler() -> None:
