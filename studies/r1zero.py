@@ -33,39 +33,35 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
     common = [f"seed={seed}", f"eval.problems_per_task={options.problems}", "eval.every=0"]
     if options.steps:
         common.append(f"grpo.steps={options.steps}")
-    rl = run_arm("RL", CONFIG, seed, common, options.out, resume=options.resume)
-    random_reward = run_arm(
-        "random reward",
-        CONFIG,
-        seed,
-        [*common, "reward.accuracy=0.0", "reward.random=1.0"],
-        options.out,
-        resume=options.resume,
-    )
-    if seed not in (options.seeds if options.sft_seeds is None else options.sft_seeds):
-        return [rl, random_reward]
-    sft = run_arm(
-        "SFT, equal time",
-        CONFIG,
-        seed,
-        [*common, "algorithm=sft", "sft.steps=100000", "optimizer.warmup_steps=3"],
-        options.out,
-        resume=options.resume,
-        train_seconds=rl.train_seconds,
-    )
-    return [rl, random_reward, sft]
+    out, resume = options.out, options.resume
+    arms = [run_arm("RL", CONFIG, seed, common, out, resume=resume)]
+    if wanted(seed, options.control_seeds):
+        random = [*common, "reward.accuracy=0.0", "reward.random=1.0"]
+        arms.append(run_arm("random reward", CONFIG, seed, random, out, resume=resume))
+    if wanted(seed, options.sft_seeds):
+        sft = [*common, "algorithm=sft", "sft.steps=100000", "optimizer.warmup_steps=3"]
+        budget = arms[0].train_seconds
+        arms.append(
+            run_arm("SFT, equal time", CONFIG, seed, sft, out, resume=resume, train_seconds=budget)
+        )
+    return arms
+
+
+def wanted(seed: int, seeds: list[int] | None) -> bool:
+    """Whether an optional run belongs to this seed; no list means all seeds."""
+    return seeds is None or seed in seeds
 
 
 def verdicts(arms: list[Arm]) -> list[str]:
     """What the study was set up to find out, in sentences."""
     lines = []
-    for mode, wanted in WANTED.items():
+    for mode, goal in WANTED.items():
         found = [gains(arm, mode) for arm in arms if arm.name == "RL"]
         control = [gains(arm, mode) for arm in arms if arm.name == "random reward"]
-        reached = all(gain >= wanted for gain in found)
+        reached = all(gain >= goal for gain in found)
         lines.append(
             f"{mode}: RL gained {', '.join(f'{100 * g:+.1f}' for g in found)} points "
-            f"({'at least' if reached else 'NOT always'} {100 * wanted:.0f} on every seed)."
+            f"({'at least' if reached else 'NOT always'} {100 * goal:.0f} on every seed)."
         )
         still = all(gain <= MAY_DRIFT for gain in control)
         lines.append(
@@ -79,6 +75,7 @@ def verdicts(arms: list[Arm]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--control-seeds", type=int, nargs="*", help="seeds with a control (all)")
     parser.add_argument("--sft-seeds", type=int, nargs="*", help="seeds with an SFT run (all)")
     parser.add_argument("--steps", type=int, default=0, help="steps of RL instead of the config's")
     parser.add_argument("--problems", type=int, default=100, help="held-out problems per task")

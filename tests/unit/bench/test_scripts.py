@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from cogitate.errors import EngineError
 
 ROOT = Path(__file__).parents[3]
 BENCH = ROOT / "bench"
@@ -15,6 +18,7 @@ sys.path[:0] = [str(BENCH), str(BENCH / "peers")]
 
 import workloads  # noqa: E402  # pyright: ignore[reportMissingImports]
 
+import contestants  # noqa: E402  # pyright: ignore[reportMissingImports]
 import venvs  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 
@@ -72,6 +76,40 @@ def test_environments_go_where_they_are_told(tmp_path: Path, monkeypatch: pytest
     assert venvs.home().parts[-3:] == (".cache", "cogitate", "bench-venvs")
 
 
+def test_a_peer_that_cannot_take_part_leaves_the_others_their_rows(
+    capsys: pytest.CaptureFixture[str],
+):
+    def fail() -> Any:
+        raise EngineError("pip install failed")
+
+    assert contestants.attempt("vllm", fail) == []
+    assert "vllm is left out: pip install failed" in capsys.readouterr().err
+    rows: Any = ["a row"]
+    assert contestants.attempt("trl", lambda: rows) == ["a row"]
+
+
+def test_a_failure_of_our_own_making_is_not_swallowed():
+    def fail() -> Any:
+        raise TypeError("a bug")
+
+    with pytest.raises(TypeError, match="a bug"):
+        contestants.attempt("vllm", fail)
+
+
+def test_vllm_gets_its_threads_and_an_openmp_library_preloaded(tmp_path: Path):
+    library = tmp_path / "lib" / "libiomp5.so"
+    library.parent.mkdir()
+    library.touch()
+    variables = contestants._vllm_variables(tmp_path / "bin" / "python", threads=4)
+    assert variables["VLLM_CPU_OMP_THREADS_BIND"] == "0-3"
+    assert variables["LD_PRELOAD"] == str(library)
+
+
+def test_nothing_new_is_started_after_the_deadline():
+    assert not contestants.expired(float("inf"))
+    assert contestants.expired(0.0)
+
+
 def test_requirements_are_pinned_and_say_what_to_remove():
     assert venvs.NAMES == ("trl", "vllm")
     for name in venvs.NAMES:
@@ -99,7 +137,17 @@ def test_an_up_to_date_environment_is_not_installed_again(
     assert venvs.ensure("trl") == python
 
 
-@pytest.mark.parametrize("script", ["rollout", "train", "grpo_step", "gpu", "run_all", "venvs"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "rollout",
+        "train",
+        "grpo_step",
+        "run_all",
+        "venvs",
+        pytest.param("gpu", marks=pytest.mark.slow),
+    ],
+)
 def test_every_script_explains_itself(script: str):
     done = subprocess.run(
         [sys.executable, str(BENCH / f"{script}.py"), "--help"],
