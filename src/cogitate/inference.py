@@ -11,7 +11,7 @@ from cogitate.config import EvalSection, RunConfig, TemplateSection
 from cogitate.config_toml import read_toml
 from cogitate.engines.local import LocalEngine
 from cogitate.errors import DataError
-from cogitate.models.fetch import resolve_model
+from cogitate.models.fetch import Progress, resolve_model
 from cogitate.models.weights import load_model
 from cogitate.registry import build_chat, build_rubric, resolve_device
 from cogitate.schema import Completion, EvalResult, Message, Problem, Prompt, SamplingParams
@@ -56,18 +56,20 @@ def open_model(
     dtype: str = "float32",
     slots: int = 64,
     kernels: str = "auto",
+    progress: Progress | None = None,
 ) -> OpenModel:
     """Load a model for sampling.
 
     Args:
         source: a preset, a directory, a hub id, or a run directory (its final model).
         template: how questions are put. Default: see :func:`default_template`.
+        progress: told in one line what is being fetched.
 
     Raises:
         DataError: there is no such model.
         ConfigError: there is no such template.
     """
-    directory = resolve_model(final_of_run(Path(source)) or source)
+    directory = resolve_model(final_of_run(Path(source)) or source, progress=progress)
     section = template or default_template(directory)
     if isinstance(section, str):
         section = TemplateSection(name=section)

@@ -83,23 +83,23 @@ def test_stop_start_again_and_twice_at_once(tmp_path: Path) -> None:
     until_step(first, 3)
     first.send_signal(signal.SIGSTOP)  # or it would be done before the second has started
     second = start(path, "--resume")
-    output, _ = second.communicate(timeout=60)
+    output, _ = second.communicate(timeout=300)
     assert second.returncode == 3
     assert f"is being written by process {first.pid} on host" in output
 
     first.send_signal(signal.SIGTERM)
     first.send_signal(signal.SIGCONT)
-    output, _ = first.communicate(timeout=60)
+    output, _ = first.communicate(timeout=300)
     assert first.returncode == 128 + signal.SIGTERM
     resolved = tmp_path / "tiny" / "config.toml"
     assert f"say: cogitate run {resolved} --resume" in output
 
     third = start(resolved)
-    output, _ = third.communicate(timeout=60)
+    output, _ = third.communicate(timeout=300)
     assert third.returncode == 3
     assert "already holds results" in output
 
     fourth = start(resolved, "--resume")
-    output, _ = fourth.communicate(timeout=120)
+    output, _ = fourth.communicate(timeout=300)
     assert fourth.returncode == 0
     assert output.splitlines()[-1] == "say: None"

@@ -30,11 +30,11 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class Session:
+class Terminal:
     """A process whose standard input and output are a terminal of a given size."""
 
     def __init__(self, *arguments: object, columns: int = 80, lines: int = 40, **environ: str):
-        self.terminal, inner = pty.openpty()
+        self.master, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         settings = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
         for name in ("CI", "NO_COLOR", "COLUMNS", "LINES"):
@@ -51,13 +51,13 @@ class Session:
         end = time.monotonic() + DEADLINE
         while wanted is None or wanted not in self.text:
             assert time.monotonic() < end, self.text[-2000:]
-            ready, _, _ = select.select([self.terminal], [], [], 0.2)
+            ready, _, _ = select.select([self.master], [], [], 0.2)
             if not ready:
                 if self.process.poll() is not None:
                     break
                 continue
             try:
-                piece = os.read(self.terminal, 65_536)
+                piece = os.read(self.master, 65_536)
             except OSError:  # the other side is closed
                 break
             if not piece:
@@ -66,12 +66,12 @@ class Session:
         return self.text
 
     def write(self, text: str) -> None:
-        os.write(self.terminal, text.encode())
+        os.write(self.master, text.encode())
 
     def finish(self) -> int:
         self.read_until(None)
         code = self.process.wait(timeout=DEADLINE)
-        os.close(self.terminal)
+        os.close(self.master)
         return code
 
 
@@ -84,11 +84,11 @@ def plain(text: str) -> str:
 def test_a_terminal_gets_a_picture_and_then_the_summary(
     config: Path, tmp_path: Path, columns: int
 ) -> None:
-    session = Session("run", config, "--run-dir", tmp_path / "r", columns=columns, lines=20)
-    assert session.finish() == 0
-    assert "\x1b[?25l" in session.text  # the cursor was hidden
-    assert session.text.rindex("\x1b[?25h") > session.text.rindex("\x1b[?25l")
-    text = plain(session.text)
+    screen = Terminal("run", config, "--run-dir", tmp_path / "r", columns=columns, lines=20)
+    assert screen.finish() == 0
+    assert "\x1b[?25l" in screen.text  # the cursor was hidden
+    assert screen.text.rindex("\x1b[?25h") > screen.text.rindex("\x1b[?25l")
+    text = plain(screen.text)
     drawn = text.partition("eval step 0")[0]
     assert "elapsed" in drawn
     assert max(map(len, drawn.splitlines())) <= columns
@@ -97,25 +97,25 @@ def test_a_terminal_gets_a_picture_and_then_the_summary(
 
 
 def test_a_dumb_terminal_without_unicode_gets_plain_lines(config: Path, tmp_path: Path) -> None:
-    session = Session(
+    screen = Terminal(
         "run", config, "--run-dir", tmp_path / "r", TERM="dumb", LANG="C", LC_ALL="C",
         PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii",
     )  # fmt: skip
-    assert session.finish() == 0
-    assert "\x1b" not in session.text
-    assert session.text.isascii()
-    assert "step 3/3  reward " in session.text
-    assert "Finished at step 3 of 3" in session.text
+    assert screen.finish() == 0
+    assert "\x1b" not in screen.text
+    assert screen.text.isascii()
+    assert "step 3/3  reward " in screen.text
+    assert "Finished at step 3 of 3" in screen.text
 
 
 def test_ctrl_c_saves_and_says_how_to_continue(config: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "r"
     arguments = ("run", config, "--run-dir", run_dir, "--set", "grpo.steps=100000")
-    session = Session(*arguments, "--display", "plain")
-    session.read_until("step 1/100000")
-    session.process.send_signal(signal.SIGINT)
-    assert session.finish() == 130
-    text = plain(session.text)
+    screen = Terminal(*arguments, "--display", "plain")
+    screen.read_until("step 1/100000")
+    screen.process.send_signal(signal.SIGINT)
+    assert screen.finish() == 130
+    text = plain(screen.text)
     assert "Interrupted and saved at step" in text
     assert "Traceback" not in text
     assert re.search(r"Continue: .*--resume", text)
@@ -124,12 +124,12 @@ def test_ctrl_c_saves_and_says_how_to_continue(config: Path, tmp_path: Path) -> 
 
 def test_chatting(config: Path) -> None:
     model = config.parent / "model"
-    session = Session("chat", model, "--max-tokens", "4", "--kernels", "torch")
-    session.read_until("> ")
-    session.write("Hello\n")
-    session.read_until("> ")
-    session.write("/system Be brief.\n")
-    session.read_until("(system message set)")
-    session.write("/exit\n")
-    assert session.finish() == 0
-    assert "template chat. /help lists commands." in session.text
+    screen = Terminal("chat", model, "--max-tokens", "4", "--kernels", "torch")
+    screen.read_until("> ")
+    screen.write("Hello\n")
+    screen.read_until("> ")
+    screen.write("/system Be brief.\n")
+    screen.read_until("(system message set)")
+    screen.write("/exit\n")
+    assert screen.finish() == 0
+    assert "template chat. /help lists commands." in screen.text

@@ -301,6 +301,41 @@ class TestWriting:
             assert table[name], name
         assert table["optimizer"]["betas"] == [0.9, 0.95]
 
+    def test_what_toml_cannot_say_is_refused(self) -> None:
+        class WithDefault(RunConfig):
+            limit: int | None = 3
+
+        table = {"tasks": [{"kind": "arithmetic"}], "limit": None}
+        with pytest.raises(ConfigError, match="a setting is None where the default is not"):
+            config_to_toml(WithDefault.model_validate(table))
+
+
+class TestSource:
+    def test_lines_of_settings_and_of_sections_around_them(self, write: Any) -> None:
+        source = read_source(write(f'{MINIMAL}operations = ["+"]\n[grpo]\n'), ["seed=1"])
+        assert source.line(("tasks", 0, "operations", 0)) == 3
+        assert source.line(("tasks", 0)) == 1
+        assert source.line(("grpo", "steps")) == 4
+        assert source.line(("seed",)) == 0
+        assert source.place(("seed",)) == "--set seed=1"
+        assert source.place(("nothing",)) == source.label
+
+    def test_origins(self, write: Any) -> None:
+        source = read_source(
+            write(f"{MINIMAL}[grpo]\nloss = {{ kind = 'dapo' }}\n"), ["tasks.0.digits=3"]
+        )
+        assert source.origin(("tasks", 0, "kind")) == "line 2"
+        assert source.origin(("tasks", 0, "digits")) == "--set"
+        assert source.origin(("tasks", 0, "weight")) == "default"
+        assert source.origin(("grpo", "loss", "kind")) == "file"  # inside an inline table
+        assert source.origin(("tasks", 5, "kind")) == "default"
+
+    def test_an_override_of_a_section_covers_its_settings(self, write: Any) -> None:
+        source = read_source(write(MINIMAL), ['grpo.loss={kind="cispo", cispo_cap=3.0}'])
+        assert source.origin(("grpo", "loss", "cispo_cap")) == "--set"
+        config = validate(source)
+        assert config.grpo.loss.model_dump()["cispo_cap"] == 3.0
+
 
 class TestExplain:
     def test_values_have_origin_and_docstring(self, write: Any) -> None:

@@ -158,3 +158,48 @@ def test_the_text(model: Path, tmp_path: Path) -> None:
     assert "Time: not estimated without calibration." in text
     failed = plan_text(planned(model, tmp_path, sampling={"max_tokens": 500}))
     assert failed.endswith("Not ready: fix the lines marked fail.")
+
+
+@pytest.mark.parametrize(("free", "status"), [(10**3, "fail"), (10**12, "ok")])
+def test_on_a_gpu_its_own_memory_counts(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, status: str
+) -> None:
+    monkeypatch.setattr(plan_module, "resolve_device", lambda name: "cuda")
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free, 10**12))
+    plan = planned(model, tmp_path)
+    assert status_of(plan)["memory"] == status
+    assert "free on the GPU (1.0 TB)" in seen(plan, "memory")
+
+
+def test_data_sets_say_how_many_problems_they_have(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    rows = [f'{{"question": "What is {i}?", "answer": "{i}"}}\n' for i in range(40)]
+    path.write_text("".join(rows))
+    plan = planned(model, tmp_path, tasks=[{"kind": "dataset", "path": str(path)}])
+    assert status_of(plan)["tasks"] == "ok"
+    assert " problems)" in seen(plan, "tasks")
+    assert "dataset (3" in seen(plan, "tasks")  # 34 of 40 or so: 15 % are held out
+
+
+def test_a_task_that_does_not_accept_its_own_gold_answers(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "cogitate.tasks.extremes.ExtremesTask.verify", lambda self, problem, answer: 0.0
+    )
+    plan = planned(model, tmp_path)
+    assert status_of(plan)["tasks"] == "fail"
+    assert "do not accept their own gold answer" in seen(plan, "tasks")
+
+
+def test_supervised_runs_are_planned_too(model: Path, tmp_path: Path) -> None:
+    plan = planned(model, tmp_path, calibrate=True, algorithm="sft")
+    assert plan.ok
+    assert plan.algorithm == "sft"
+    assert plan.seconds["step"][0] > 0
+    assert plan.calibration["uninformative_fraction"] is None
+    # Only evaluations sample: at steps 0, 2 and 4, of 2 tasks, 2 problems, 1 greedy + 2 samples.
+    assert plan.sampled_tokens is not None
+    assert plan.sampled_tokens[0] == pytest.approx(
+        36 * float(plan.calibration["length_mean"] or 0.0)
+    )

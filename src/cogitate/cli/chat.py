@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from cogitate.cli.common import OK, Commands, add_command
+from cogitate.cli.common import OK, Commands, add_command, warn
 from cogitate.cli.sample import add_sampling
 
 _DESCRIPTION = """\
@@ -30,8 +30,9 @@ def _chat(args: argparse.Namespace) -> int:
     from cogitate.inference import open_model
 
     model = open_model(
-        args.model, template=args.template, device=args.device, kernels=args.kernels, slots=1
-    )
+        args.model, template=args.template, device=args.device, kernels=args.kernels, slots=1,
+        progress=warn,
+    )  # fmt: skip
     conversation = Conversation(model, args)
     is_terminal = sys.stdin.isatty() and not args.json
     if is_terminal:

@@ -47,8 +47,9 @@ def _eval(args: argparse.Namespace) -> int:
     config, mixture = eval_setup(args)
     given = args.template or (config.template if args.config else None)
     model = open_model(
-        args.model, template=given, device=args.device, slots=args.slots, kernels=args.kernels
-    )
+        args.model, template=given, device=args.device, slots=args.slots, kernels=args.kernels,
+        progress=warn,
+    )  # fmt: skip
     if not args.json:
         warn(f"template {model.template}, tasks {', '.join(t.name for t in config.tasks)}")
     results, rows = evaluate(model, config, mixture=mixture)

@@ -63,8 +63,10 @@ def _run(args: argparse.Namespace) -> int:
             print("\n" + config_to_toml(config), end="")
         return code
     from cogitate.display.choose import make_display
+    from cogitate.models.fetch import resolve_model
     from cogitate.runner import run
 
+    resolve_model(config.model.source, progress=warn)  # fetching takes a while: say so
     with make_display("json" if args.json else args.display) as display:
         result = run(
             config,

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cogitate.config import RunConfig, load_config, tasks_config
+from cogitate.cli.common import warn
+from cogitate.config import RunConfig, TemplateSection, load_config, tasks_config
 from cogitate.display.safe_text import one_line, strip_controls
 from cogitate.inference import OpenModel, open_model, question, raw_prompt, sample
 from cogitate.protocols import Task
@@ -17,15 +18,19 @@ def sample_rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """One row per completion: what was asked, what came, and how it compares with the gold."""
     if args.prompt is not None:
         text = sys.stdin.read() if args.prompt == "-" else args.prompt
-        model = open_model(
-            args.model, template=args.template, device=args.device, kernels=args.kernels
-        )
+        model = _open(args, args.template)
         return _rows(args, model, [question(text)], {}, raw=args.raw)
     config = load_config(args.config) if args.config else tasks_config([{"kind": args.task}])
     problems, tasks = _problems(config, args.count)
     template = args.template or (config.template if args.config else None)
-    model = open_model(args.model, template=template, device=args.device, kernels=args.kernels)
+    model = _open(args, template)
     return _rows(args, model, problems, tasks)
+
+
+def _open(args: argparse.Namespace, template: str | TemplateSection | None) -> OpenModel:
+    return open_model(
+        args.model, template=template, device=args.device, kernels=args.kernels, progress=warn
+    )
 
 
 def _problems(config: RunConfig, count: int) -> tuple[list[Problem], dict[str, Task]]:

@@ -43,6 +43,9 @@ def frame(
     state: RunState, *, width: int, height: int, elapsed: float, ascii_only: bool = False
 ) -> RenderableType:
     """The whole picture, at most ``height`` lines of ``width`` columns."""
+    if not state.total_steps:
+        waiting = f"loading the model and the tasks  {duration(elapsed)}"
+        return Stack(*_cut([Text(waiting, style=_LABEL)], width, 1))
     left = max(48, min(width // 2, width - 72)) if width >= WIDE else width
     figures = _figures(state, left, ascii_only)
     tasks = _tasks(state, width - left - 2 if width >= WIDE else width, ascii_only)

@@ -58,6 +58,7 @@ class LiveDisplay:
     def phase(self, name: str) -> None:
         """Show what the loop is doing."""
         self.state.phase = name
+        self._live.refresh()
 
     def step(
         self, report: StepReport, sample_rows: Sequence[Mapping[str, Any]], eta: float | None

@@ -91,6 +91,11 @@ class LocalEngine:
         self.policy_version = 0
         self._pieces: dict[int, str] = {}
 
+    @property
+    def max_length(self) -> int:
+        """Tokens of prompt and completion together that the model has positions for."""
+        return self.model.config.max_position
+
     def close(self) -> None:
         """Free the cache."""
         self.decoder = make_decoder(self.model, "torch")
@@ -119,10 +124,15 @@ class LocalEngine:
     def _check(self, prompts: Sequence[Prompt], params: SamplingParams) -> None:
         if params.max_tokens < 1:
             raise EngineError(f"sampling.max_tokens = {params.max_tokens}: expected at least 1.")
-        limit = self.model.config.max_position
+        limit, vocab = self.max_length, self.model.config.vocab_size
         for number, prompt in enumerate(prompts):
             if not prompt.token_ids:
                 raise EngineError(f"prompt {number} has no tokens: expected at least one.")
+            if not 0 <= min(prompt.token_ids) <= max(prompt.token_ids) < vocab:
+                raise EngineError(
+                    f"prompt {number} has token {max(prompt.token_ids)}, but the model knows "
+                    f"{vocab} tokens. Its tokenizer is not this model's: use the one saved with it."
+                )
             need = len(prompt.token_ids) + params.max_tokens
             if need > limit:
                 raise EngineError(

@@ -109,7 +109,9 @@ class NativeDecoder:
 
     def _rotary_tables(self, positions: int) -> None:
         if positions > self.tables:
-            self.tables = max(positions, 2 * self.tables, 256)
+            # Never past the model's length for nothing: dynamic scaling changes every angle there.
+            grown = min(max(2 * self.tables, 256), self.model.config.max_position)
+            self.tables = max(positions, grown)
             cos, sin = self.model.rotary(torch.arange(self.tables))
             self.cos_table, self.sin_table = cos[:, 0].contiguous(), sin[:, 0].contiguous()
 
@@ -148,8 +150,8 @@ class NativeDecoder:
             slots=self.slots,
             capacity=self.capacity,
         )
-        threads = torch.get_num_threads()
         assert self.library is not None
+        threads = int(self.library.cg_threads())
         size = self.library.cg_scratch_floats(ctypes.byref(decoder), _LONG(padded), _LONG(threads))
         if self.scratch.numel() < size + 16:
             self.scratch = torch.empty(size + 16)

@@ -24,6 +24,8 @@ def stream(
     while run.step():
         if finished:
             break
+        if not run.live:  # a long prompt is still being read
+            continue
         text = certain(engine.decode(run.live[0].tokens), params.stop_strings)
         if text.startswith(shown) and len(text) > len(shown):
             yield text[len(shown) :]

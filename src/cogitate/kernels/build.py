@@ -49,6 +49,14 @@ def _compile(compiler: str, target: Path) -> None:
         built.replace(target)
 
 
+def _target(compiler: str) -> Path:
+    version = subprocess.run([compiler, "--version"], capture_output=True, timeout=30).stdout
+    digest = hashlib.blake2b(digest_size=12)
+    for part in (SOURCE.read_bytes(), version, _processor_flags().encode(), repr(FLAGS).encode()):
+        digest.update(part)
+    return cache_directory() / f"native-{digest.hexdigest()}.so"
+
+
 @functools.cache
 def load() -> tuple[ctypes.CDLL | None, str]:
     """The compiled library and a line that says where it is, or None and the reason why not.
@@ -60,12 +68,8 @@ def load() -> tuple[ctypes.CDLL | None, str]:
     compiler = _compiler()
     if compiler is None:
         return None, "no C compiler found (install gcc or clang for faster rollouts)"
-    version = subprocess.run([compiler, "--version"], capture_output=True, timeout=30).stdout
-    digest = hashlib.blake2b(digest_size=12)
-    for part in (SOURCE.read_bytes(), version, _processor_flags().encode(), repr(FLAGS).encode()):
-        digest.update(part)
-    target = cache_directory() / f"native-{digest.hexdigest()}.so"
     try:
+        target = _target(compiler)
         if not target.exists():
             _compile(compiler, target)
         library = ctypes.CDLL(str(target))

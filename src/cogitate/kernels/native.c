@@ -292,6 +292,10 @@ static void gather_inputs(const Decoder *d, const Lanes *b, float *x, float *cos
 }
 
 int omp_get_thread_num(void);
+int omp_get_max_threads(void);
+
+/* Threads of a parallel region here: what per-thread buffers must have room for. */
+API int cg_threads(void) { return omp_get_max_threads(); }
 
 static void attention_block(const Decoder *d, const Lanes *b, long layer, float *qkv, float *mixed,
                             const float *cosine, const float *sine, float *work, long work_size) {

@@ -15,8 +15,6 @@ from torch import Tensor
 
 from cogitate.kernels.build import load
 
-_MAX_THREADS = 256
-
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
@@ -57,7 +55,9 @@ class _RMSNorm(torch.autograd.Function):
         x, weight, rstd = ctx.saved_tensors
         size = x.shape[-1]
         dx, d_weight = torch.empty_like(x), torch.empty_like(weight)
-        partial = x.new_zeros(min(torch.get_num_threads(), _MAX_THREADS), size)
+        library = _library()
+        assert library is not None
+        partial = x.new_zeros(int(library.cg_threads()), size)
         gradients = (dx, d_weight, dy.contiguous(), x, weight, rstd)
         _call("cg_norm_rows_backward", *gradients, x.numel() // size, size, partial)
         return dx, d_weight, None

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from cogitate.schema import TokenBatch
 
+PADDING_LIMIT = 4
+"""Tokens of a micro-batch with padding, as a multiple of its tokens without."""
+
 BatchT = TypeVar("BatchT", bound=TokenBatch)
 
 
@@ -141,17 +144,21 @@ def select_rows(batch: BatchT, rows: slice | Tensor) -> BatchT:
 def microbatches(batch: BatchT, *, max_tokens: int) -> Iterator[BatchT]:
     """Consecutive rows of at most ``max_tokens`` tokens; a prompt shared by neighbours counts once.
 
-    A longer row is a micro-batch of its own.
+    A longer row is a micro-batch of its own. Attention pads rows to the longest, so a micro-batch
+    is also at most ``PADDING_LIMIT * max_tokens`` tokens with that padding: one long completion
+    among short ones does not take the memory of a batch of long ones.
     """
     lengths = batch.attention_mask.sum(dim=1).tolist()
     completions = batch.completion_mask.sum(dim=1).tolist()
-    first, size, previous = 0, 0, None
+    first, size, previous, longest = 0, 0, None, 0
     for row, (length, completion) in enumerate(zip(lengths, completions, strict=True)):
         prompt = batch.token_ids[row, : length - completion].tolist()
         cost = length if prompt != previous else completion
-        if row > first and size + cost > max_tokens:
+        longest = max(longest, length)
+        padded = (row - first + 1) * longest
+        if row > first and (size + cost > max_tokens or padded > PADDING_LIMIT * max_tokens):
             yield select_rows(batch, slice(first, row))
-            first, size, cost = row, 0, length
+            first, size, cost, longest = row, 0, length, length
         size, previous = size + cost, prompt
     if first < len(lengths):
         yield select_rows(batch, slice(first, len(lengths)))

@@ -63,7 +63,18 @@ def expression_key(operands: Sequence[int], operators: Sequence[str]) -> str:
         return "sum:" + ",".join(f"{sign}{operand}" for operand, sign in sorted(signed))
     if all(op == "*" for op in operators):
         return "product:" + ",".join(str(operand) for operand in sorted(operands))
-    return "expression:" + expression_text(operands, operators)
+    return "expression:" + ",".join(sorted(_signed_chains(operands, operators)))
+
+
+def _signed_chains(operands: Sequence[int], operators: Sequence[str]) -> list[str]:
+    """The terms of a sum, each a sign and its factors and divisors in order."""
+    chains = [["+", f"*{operands[0]}"]]
+    for operator, operand in zip(operators, operands[1:], strict=True):
+        if operator in "+-":
+            chains.append([operator, f"*{operand}"])
+        else:
+            chains[-1].append(f"{operator}{operand}")
+    return [sign + "".join(sorted(factors)) for sign, *factors in chains]
 
 
 def make_divisions_exact(operands: list[int], operators: Sequence[str]) -> None:

@@ -86,7 +86,8 @@ class Chat:
         """Thinking, answer and format verdict of a completion."""
         text = completion.text
         for end in self._end_texts:
-            text = text.split(end, 1)[0]
+            if end:
+                text = text.split(end, 1)[0]
         return self.template.parse(text, completion.finish_reason is FinishReason.LENGTH, mode)
 
     def decode(self, token_ids: Sequence[int]) -> str:

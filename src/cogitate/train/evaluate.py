@@ -60,11 +60,11 @@ def evaluate(
 
     accuracy = fraction of completions whose parsed answer the task's verifier scores 1.0
 
-    It is not the training reward: format and length do not count, and neither do rules of the
-    training reward about truncated or ill-formed completions. Greedy decoding gives one
-    completion a problem and Wilson's interval; sampling is at temperature 1, without truncation of
-    the distribution, ``config.samples`` a problem, with a bootstrap over problems (Wilson's for one
-    sample). Completions that could not be verified are left out of both.
+    It is not the training reward: format and length do not count (``accuracy_rubric`` says what of
+    the training rubric stays). Greedy decoding gives one completion a problem, Wilson's interval;
+    sampling is at temperature 1, without truncation of the distribution, ``config.samples`` a
+    problem, with a bootstrap over problems (Wilson's for one sample). Completions that could not be
+    verified are left out of both.
 
     Args:
         problems: by task name, as ``held_out_problems``.

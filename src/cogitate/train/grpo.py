@@ -3,14 +3,16 @@
 problems -> rollouts -> rewards -> advantages -> batch -> update -> new weights
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cogitate.errors import EngineError
 from cogitate.filesystem import crash_point
 from cogitate.metrics import Stopwatch, merge, reduce, summarize_groups
 from cogitate.models.packing import select_rows
 from cogitate.protocols import Placement, Scoring
-from cogitate.schema import Group, Metric, Problem, SamplingParams, StepReport
+from cogitate.schema import Group, Metric, Problem, Prompt, SamplingParams, StepReport
 from cogitate.text.chat import Chat
 from cogitate.train.batch import collate_rollouts, minibatches, to_rollout, to_rollout_batch
 from cogitate.train.config import GRPOConfig
@@ -48,7 +50,8 @@ def grpo_step(
     kept, selection = select_groups(groups, config.uninformative_groups)
     for _ in range(config.max_draws_per_step):
         problems = draw(config.problems_per_step)
-        groups += sample_groups(problems, rubric, chat, placement, config, sampling, clock)
+        prompts = render_prompts(problems, chat, earlier=groups)
+        groups += sample_groups(problems, prompts, rubric, placement, config, sampling, clock)
         kept, selection = select_groups(
             groups, config.uninformative_groups, wanted=config.problems_per_step
         )
@@ -70,10 +73,23 @@ def grpo_step(
     )
 
 
+def render_prompts(
+    problems: Sequence[Problem], chat: Chat, *, earlier: Sequence[Group]
+) -> list[Prompt]:
+    """A prompt for each problem; one that a step draws again gets other random numbers."""
+    seen = Counter(group.problem.id for group in earlier)
+    prompts: list[Prompt] = []
+    for problem in problems:
+        prompt = chat.render_prompt(problem)
+        prompts.append(replace(prompt, key=(prompt.key + seen[problem.id]) % 2**64))
+        seen[problem.id] += 1
+    return prompts
+
+
 def sample_groups(
     problems: Sequence[Problem],
+    prompts: Sequence[Prompt],
     rubric: Scoring,
-    chat: Chat,
     placement: Placement,
     config: GRPOConfig,
     sampling: SamplingParams,
@@ -81,7 +97,6 @@ def sample_groups(
 ) -> list[Group]:
     """Sample ``group_size`` completions of every problem and score them: P problems -> P groups."""
     with clock("rollout"):
-        prompts = [chat.render_prompt(problem) for problem in problems]
         completions = placement.engine.generate(prompts, sampling, n=config.group_size)
     crash_point("rollout")
     groups: list[Group] = []

@@ -308,3 +308,50 @@ def test_doctor(call: Any, tmp_path: Path) -> None:
 def test_version(call: Any) -> None:
     found = json.loads(call("version", "--json")[1])
     assert found["python"].startswith("3.")
+
+
+def test_bench(call: Any, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, float]] = []
+
+    def run(model_dir: Path, *, seconds: float) -> dict[str, Any]:
+        asked.append((model_dir, seconds))
+        return {"threads": 2, "rollout": {"tokens_per_second": 312.3}}
+
+    monkeypatch.setattr("cogitate.bench.quick.run", run)
+    code, out, _ = call("bench", model, "--seconds", "3")
+    assert code == 0
+    assert asked == [(model, 3.0)]
+    assert "rollout.tokens_per_second" in out
+    assert json.loads(call("bench", model, "--json")[1])["threads"] == 2
+
+
+def test_a_diverged_run_has_its_own_exit_code(
+    call: Any, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cogitate.train.loop import DivergedError
+
+    def diverge(*arguments: object, **settings: object) -> None:
+        raise DivergedError("the gradients of 5 steps in a row are not finite")
+
+    monkeypatch.setattr("cogitate.runner.train", diverge)
+    code, _, err = call("run", config, "--run-dir", tmp_path / "r")
+    assert code == 5
+    assert err == "cogitate: the gradients of 5 steps in a row are not finite\n"
+
+
+def test_a_model_that_must_be_fetched_says_so_first(
+    call: Any, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cogitate.models import fetch
+
+    found = fetch.resolve_model
+
+    def slow(source: str, **settings: Any) -> Path:
+        if settings.get("progress"):
+            settings["progress"]("fetching 90 MB")
+        return found(source, **settings)
+
+    monkeypatch.setattr(fetch, "resolve_model", slow)
+    code, _, err = call("run", config, "--run-dir", tmp_path / "r")
+    assert code == 0
+    assert err.startswith("fetching 90 MB\n")

@@ -92,10 +92,79 @@ def test_truncation_and_verifier_errors_are_marked() -> None:
     assert "reward -" in text
 
 
+def test_before_anything_is_known() -> None:
+    text = drawn(RunState())
+    assert text.strip() == "loading the model and the tasks  1m22s"
+
+
 def test_before_the_first_step() -> None:
     text = drawn(RunState(name="demo", total_steps=40, phase="eval"))
     assert "waiting for the first step" in text
     assert "evaluating" in text
+
+
+class TestParts:
+    def lines(self, state: RunState, **settings: Any) -> list[str]:
+        return [line.rstrip() for line in drawn(state, **settings).splitlines()]
+
+    def test_the_bar_of_a_step_is_in_proportion_to_its_phases(self) -> None:
+        lines = self.lines(running(), width=66, ascii_only=True)
+        [bar] = [line for line in lines if line.startswith("time  ")]
+        # Seconds 2.0, 0.1 and 3.0 on 58 columns: 23, 1 and 34.
+        assert bar == "time  " + "#" * 23 + "=" * 1 + "+" * 34
+        assert "      # rollout 2.0s  = reward 0.1s  + update 3.0s" in lines
+
+    def test_a_legend_that_is_too_long_is_continued(self) -> None:
+        state = running()
+        state.seconds = dict.fromkeys(("rollout", "reward", "logprobs", "update", "sync"), 1.0)
+        lines = self.lines(state, width=40)
+        legend = [line for line in lines if "1.0s" in line]
+        assert len(legend) == 3
+        assert all(line.startswith("      ") for line in legend)
+
+    def test_an_accuracy_table_without_evaluations(self) -> None:
+        state = RunState(name="x", total_steps=9, phase="step")
+        state.record_step(report(1), [], None)
+        lines = self.lines(state)
+        [head] = [line for line in lines if line.startswith("accuracy")]
+        assert head.split() == ["accuracy", "step"]
+        assert any(line.split() == ["extremes", "61%"] for line in lines)
+
+    def test_tasks_that_were_not_drawn_in_this_step(self) -> None:
+        lines = self.lines(running())
+        assert any(line.split()[:2] == ["all", "-"] for line in lines)
+        assert any(line.split()[:3] == ["arithmetic", "34%", "-"] for line in lines)
+
+    def test_supervised_runs_show_their_loss(self) -> None:
+        state = RunState(name="x", total_steps=9, algorithm="sft", phase="step")
+        step = report(1)
+        metrics = {"policy/loss": 2.25, "policy/grad_norm": 1.5, "tokens/trained": 90.0}
+        state.record_step(
+            type(step)(step=1, policy_version=1, metrics=metrics, seconds={"update": 3.0}), [], 8.0
+        )
+        lines = self.lines(state)
+        assert any(line.split()[:2] == ["loss", "2.250"] for line in lines)
+        assert any(line.split()[:2] == ["tokens/s", "30"] for line in lines)
+        assert not any(line.startswith("accuracy") for line in lines)
+
+    def test_words_are_kept_whole_where_they_fit(self) -> None:
+        state = running(question="one two three four five six seven eight nine ten", completion="x")
+        lines = self.lines(state, width=24, height=80)
+        asked = [line[2:] for line in lines if line.startswith(("Q ", "  "))]
+        assert "one two three four" in asked
+
+    def test_a_word_longer_than_a_line_is_broken(self) -> None:
+        lines = self.lines(running(completion="x" * 100), width=30, height=80)
+        assert max(map(len, lines)) <= 30
+        assert sum(line.count("x") for line in lines if set(line[2:]) == {"x"}) == 100
+
+    def test_the_phase_is_named(self) -> None:
+        state = running()
+        for phase, shown in (("eval", "evaluating"), ("checkpoint", "saving"), ("odd", "odd")):
+            state.phase = phase
+            assert self.lines(state)[0].endswith(shown)
+        state.phase, state.step = "final", 40
+        assert self.lines(state)[0].endswith("step 40/40")
 
 
 class Terminal(io.StringIO):

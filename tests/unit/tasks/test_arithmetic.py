@@ -54,7 +54,11 @@ def test_keys_ignore_the_order_of_terms_and_factors_only():
     assert expression_key([47, 38], ["-"]) != expression_key([38, 47], ["-"])
     assert expression_key([6, 7], ["*"]) == expression_key([7, 6], ["*"]) == "product:6,7"
     assert expression_key([6, 7], ["*"]) != expression_key([6, 7], ["+"])
-    assert expression_key([8, 4], ["/"]) == "expression:8 / 4"
+    assert expression_key([8, 4], ["/"]) == "expression:+*8/4"
+    mixed = expression_key([3, 4, 5], ["*", "+"])
+    assert mixed == expression_key([4, 3, 5], ["*", "+"]) == expression_key([5, 4, 3], ["+", "*"])
+    assert mixed != expression_key([3, 5, 4], ["*", "+"])
+    assert expression_key([5, 4, 3], ["-", "*"]) != expression_key([4, 3, 5], ["*", "-"])
 
 
 def test_a_division_is_made_exact_by_the_first_number_of_its_chain():
