@@ -24,8 +24,9 @@ from cogitate.train.sft import sft_step
 
 MAX_TOKENS = 64
 """Completions of the passes are cut at this many tokens."""
-ROLLOUTS = 32
-"""Completions sampled by the passes, about: enough for a batch, quick enough to wait for."""
+SAMPLED_TOKENS = 2048
+"""Tokens that the passes sample at most, but a group in any case: enough for a full batch, and soon
+done."""
 EXAMPLES = 8
 
 
@@ -61,7 +62,9 @@ def calibrate(components: Components, config: RunConfig) -> Calibration:
 
 def shortened(config: RunConfig) -> RunConfig:
     """The configuration of the passes: few problems, short completions, nothing skipped."""
-    problems = max(1, min(config.grpo.problems_per_step, ROLLOUTS // config.grpo.group_size))
+    limit = min(MAX_TOKENS, config.sampling.max_tokens)
+    wanted = SAMPLED_TOKENS // (config.grpo.group_size * limit)
+    problems = max(1, min(config.grpo.problems_per_step, wanted))
     grpo = config.grpo.model_copy(
         update={
             "problems_per_step": problems,
@@ -69,7 +72,6 @@ def shortened(config: RunConfig) -> RunConfig:
             "updates_per_step": 1,
         }
     )
-    limit = min(MAX_TOKENS, config.sampling.max_tokens)
     return config.model_copy(
         update={
             "grpo": grpo,

@@ -191,8 +191,9 @@ class _Planner:
         if found.uninformative == 1.0:
             accuracy = percent(found.accuracy)
             advice = (
-                f"All groups had equal rewards (accuracy {accuracy}): nothing would be learnt "
-                "from them. Change the difficulty or the template, or start with sft."
+                f"All {found.config.grpo.problems_per_step} groups had equal rewards (accuracy "
+                f"{accuracy}), and such groups teach nothing. Expect a slow start, or change the "
+                "difficulty or the template, or start with sft."
             )
             return Check(name="calibration", status="warn", seen=seen, advice=advice)
         return Check(name="calibration", status="ok", seen=seen)

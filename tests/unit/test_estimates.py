@@ -108,7 +108,7 @@ class TestCalibration:
         )
         short = shortened(long)
         assert short.sampling.max_tokens == 64
-        assert short.grpo.problems_per_step == 4  # 32 rollouts are 4 groups of 8
+        assert short.grpo.problems_per_step == 4  # 2,048 tokens are 4 groups of 8 times 64
         assert short.grpo.uninformative_groups == "keep"
         large = config.grpo.model_copy(update={"group_size": 64})
         assert shortened(config.model_copy(update={"grpo": large})).grpo.problems_per_step == 1

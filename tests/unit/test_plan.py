@@ -143,7 +143,7 @@ def test_hopeless_tasks_are_noticed(model: Path, tmp_path: Path) -> None:
         model, tmp_path, calibrate=True, reward={"random": 0.0}, tasks=[{"kind": "arithmetic"}]
     )
     assert status_of(plan)["calibration"] == "warn"
-    assert "All groups had equal rewards (accuracy 0.0%)" in seen(plan, "calibration")
+    assert "All 2 groups had equal rewards (accuracy 0.0%)" in seen(plan, "calibration")
 
 
 def test_the_text(model: Path, tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def to_example(row: Mapping[str, Any], number: int, chat: Chat) -> Example:
     Raises:
         RowError: the row is of no known style, or its completion is empty.
     """
+    if "/heldout/" in str(row.get("problem_id", "")):
+        raise RowError("the problem is held out: training on it would spoil the evaluation")
     if "prompt_ids" in row and "completion_ids" in row:
         example: Example = (_token_ids(row["prompt_ids"]), _token_ids(row["completion_ids"]))
     elif "completion" in row and "prompt" in row:

@@ -30,6 +30,9 @@ _STYLING = re.compile(
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _ONE_LETTER = re.compile(r"\(?([A-Ja-j])\)?[.:]?")
 _OPTION = re.compile(r"(?<![A-Za-z0-9'\u2019])\(?([A-J])\)?(?![A-Za-z0-9'\u2019])")
+_ORDINARY_WORD = re.compile(
+    r"(?:(?:^|[.!?\n])[ \t]*A|(?<![A-Za-z0-9(])I)(?=[ \t]+(?!(?:is|because|since)\b)[a-z])"
+)
 _LISTED_OPTION = re.compile(r"^\s*\(?([A-J])[).:]", re.MULTILINE)
 
 
@@ -161,5 +164,7 @@ def _chosen_option(answer: str, gold: str, question: str) -> str | None:
         return _letter(answer)
     listed = set(_LISTED_OPTION.findall(question)) or set(OPTION_LETTERS[:5])
     options = listed | {_letter(gold)}
-    found = [letter for letter in _OPTION.findall(answer) if letter in options]
+    # "A quick check" at the start of a sentence and "I think" name no option.
+    words = {match.end() for match in _ORDINARY_WORD.finditer(answer)}
+    found = [m[1] for m in _OPTION.finditer(answer) if m[1] in options and m.end() not in words]
     return found[-1] if found else None

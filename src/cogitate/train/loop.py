@@ -13,6 +13,7 @@ import shlex
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from cogitate.schema import EvalResult, Problem, SamplingParams, StepReport
 from cogitate.tasks.hashing import hash64
 from cogitate.trackers import open_trackers
 from cogitate.train.components import Components, ExampleSource
+from cogitate.train.drawing import fits, fitting
 from cogitate.train.evaluate import ALL, evaluate, held_out_problems
 from cogitate.train.final import save_final
 from cogitate.train.grpo import grpo_step
@@ -123,9 +125,8 @@ class TrainingLoop:
         self.run_dir.describe(config_to_toml(self.config), describe_environment(self.config.seed))
         notices = [*self.run_dir.notices, *restored]
         self.saver.require_space()
-        self.held_out = held_out_problems(
-            self.components.mixture, self.config.eval.problems_per_task
-        )
+        held_out = held_out_problems(self.components.mixture, self.config.eval.problems_per_task)
+        self.held_out = {name: [p for p in ps if self._fits(p)] for name, ps in held_out.items()}
         self.record.trackers = open_trackers(
             self.config.trackers,
             name=self.config.name,
@@ -206,7 +207,7 @@ class TrainingLoop:
         settings = self.config.grpo
         report = grpo_step(
             step,
-            partial(self._draw, partial(self.components.mixture.problem, "train")),
+            self._draw_problems,
             rubric=self.components.rubric,
             chat=self.components.chat,
             placement=self.placement,
@@ -216,6 +217,14 @@ class TrainingLoop:
         if settings.reference_refresh_steps and step % settings.reference_refresh_steps == 0:
             self.placement.refresh_reference()
         return report
+
+    def _draw_problems(self, count: int) -> list[Problem]:
+        source = partial(self.components.mixture.problem, "train")
+        return list(islice(fitting(lambda: self._draw(source, 1)[0], self._fits), count))
+
+    def _fits(self, problem: Problem) -> bool:
+        chat, engine = self.components.chat, self.placement.engine
+        return fits(problem, chat=chat, engine=engine, max_tokens=self.config.sampling.max_tokens)
 
     def _draw(self, source: Callable[[int], T], count: int) -> list[T]:
         """The next ``count`` of an endless numbered source; the cursor moves on."""

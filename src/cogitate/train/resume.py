@@ -23,8 +23,9 @@ MAY_CHANGE = (
     "sft.micro_batch_tokens",
     "engine.", "eval.", "checkpoint.", "trackers.",
 )  # fmt: skip
-"""Settings that a resumed run may change: how long, where, how often, how fast. All others decide
-what is learnt."""
+"""Settings that a resumed run may change: how long (with a constant learning rate), where, how
+often, how fast. All others decide what is learnt. Engine settings and micro-batch sizes change it
+by rounding alone."""
 
 
 _ROLLOUT_FILE = re.compile(r"(?P<eval>eval-)?(?P<step>\d+)\.jsonl(?P<tmp>\.tmp)?")
@@ -162,6 +163,9 @@ def require_same_config(
         CheckpointError: lists every difference that is not allowed.
     """
     differences = config_differences(checkpoint.config, current)
+    if current.get("optimizer", {}).get("schedule", "constant") != "constant":
+        # The number of steps is then part of every learning rate.
+        may_change = [name for name in may_change if name not in ("grpo.steps", "sft.steps")]
     refused = {
         name: values
         for name, values in differences.items()

@@ -118,3 +118,10 @@ class TestFiles:
         assert [text(source(i)[1]) for i in range(20)] == first  # a pure function of the number
         other = file_examples(tmp_path / "a.jsonl", QA, seed=4)
         assert [text(other(i)[1]) for i in range(20)] != first
+
+
+def test_rollouts_of_held_out_problems_are_no_examples() -> None:
+    row = {"problem_id": "arithmetic/heldout/0a1b", "prompt_ids": [1], "completion_ids": [2]}
+    with pytest.raises(RowError, match="held out"):
+        to_example(row, 1, byte_chat())
+    assert to_example({**row, "problem_id": "arithmetic/train/0a1b"}, 1, byte_chat())

@@ -222,3 +222,19 @@ def test_hostile_answers_take_no_time(kind: str, gold: str, answer: str):
     start = time.process_time()
     assert matches(kind, gold, answer, OPTIONS) is False  # type: ignore[arg-type]
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "expected"),
+    [
+        ("A", "The answer is C. A quick check confirms it.", False),
+        ("C", "The answer is C. A quick check confirms it.", True),
+        ("C", "It is C, I think so", True),
+        ("A", "I think (A) fits", True),
+        ("A", "A is right", True),
+        ("A", "Answer: A because it is larger", True),
+        ("A", "A", True),
+    ],
+)
+def test_an_article_or_a_pronoun_is_no_option(gold: str, answer: str, expected: bool) -> None:
+    assert matches("choice", gold, answer, "which?") is expected

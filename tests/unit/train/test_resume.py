@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,13 @@ def test_all_refused_differences_are_listed_and_allowed_ones_are_not() -> None:
     assert "  seed: 1 -> 2\n" in message
     assert "  tasks.0.digits: [1, 2] -> [3, 3]\n" in message
     assert "steps" not in message
+
+
+def test_a_rate_that_decays_fixes_the_number_of_steps() -> None:
+    saved = replace(checkpoint(), config=changed(optimizer={"schedule": "linear"}))
+    other = changed(optimizer={"schedule": "linear"}, grpo__steps=40)
+    with pytest.raises(CheckpointError, match=r"grpo\.steps: \d+ -> 40"):
+        require_same_config(saved, other, may_change=MAY_CHANGE)
 
 
 def test_a_name_that_only_begins_like_an_allowed_one_is_not_allowed() -> None:
