@@ -181,11 +181,13 @@ def _publish(temporary: Path, final: Path, files: FileSystem) -> None:
 def _prune(root: Path, *, newest: int, keep: int, files: FileSystem) -> None:
     """Delete what the checkpoint of step ``newest`` replaces, once that one has been read back.
 
-    Directories of later steps are damaged ones that a resume walked past: they go too.
+    Directories of later steps are damaged ones that a resume walked past: they go too, and so do
+    older ones whose manifest or sizes are wrong: they must not count among those kept.
     """
     steps = [step for step, _ in _by_age(root)]
     older = [step for step in steps if step < newest]
-    doomed = [step for step in steps if step > newest] + older[max(keep - 1, 0) :]
+    kept = [step for step in older if _looks_whole(step_directory(root, step))][: max(keep - 1, 0)]
+    doomed = [step for step in steps if step > newest or (step < newest and step not in kept)]
     if not doomed:
         return
     for file in step_directory(root, newest).rglob("*"):
@@ -271,8 +273,27 @@ def verify(path: Path) -> None:
     Raises:
         CheckpointError: the first difference found, in words.
     """
-    manifest = _read_manifest(path)
-    recorded: dict[str, dict[str, Any]] = manifest["files"]
+    recorded = _verify_sizes(path)
+    try:
+        actual = _describe_files(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {_describe(error)}.") from error
+    for name, expected in recorded.items():
+        if actual[name] != expected:
+            raise CheckpointError(f"{path}: {name} is damaged (its checksum differs).")
+
+
+def _looks_whole(path: Path) -> bool:
+    try:
+        _verify_sizes(path)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _verify_sizes(path: Path) -> dict[str, dict[str, Any]]:
+    """The files that the manifest records, after a check that costs no reading of weights."""
+    recorded: dict[str, dict[str, Any]] = _read_manifest(path)["files"]
     present = {file.relative_to(path).as_posix(): file for file in _content(path)}
     for name in sorted(recorded.keys() - present.keys()):
         raise CheckpointError(f"{path}: {name} is missing.")
@@ -284,13 +305,7 @@ def verify(path: Path) -> None:
             raise CheckpointError(
                 f"{path}: {name} has {size} bytes, the manifest says {expected['bytes']}."
             )
-    try:
-        actual = _describe_files(path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: {_describe(error)}.") from error
-    for name, expected in recorded.items():
-        if actual[name] != expected:
-            raise CheckpointError(f"{path}: {name} is damaged (its checksum differs).")
+    return recorded
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
