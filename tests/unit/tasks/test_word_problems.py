@@ -126,4 +126,6 @@ def test_a_bracketed_calculation_has_a_key_of_its_own():
     assert calculation.key == "expression:(12 + 7) * 3"
     product_first = word_problems._Calculation(operands=(12, 7, 3), operators=("*", "+"))
     assert product_first.values == [12, 84, 87]
-    assert product_first.key == "expression:12 * 7 + 3"
+    assert product_first.key == "expression:+*12*7,+*3"
+    swapped = word_problems._Calculation(operands=(7, 12, 3), operators=("*", "+"))
+    assert swapped.key == product_first.key
