@@ -93,7 +93,7 @@ class NativeDecoder:
             raise EngineError(f"native kernels cannot run this model: {problem}.")
         self.model = model
         self.slots = self.capacity = self.tables = 0
-        self.keys = self.values = self.scratch = torch.empty(0)
+        self.keys = self.values = self.scratch = self._logits = torch.empty(0)
         self.cos_table = self.sin_table = torch.empty(0)
 
     def allocate(self, slots: int, capacity: int) -> None:
@@ -174,12 +174,14 @@ class NativeDecoder:
         return out[:, :count]
 
     def logits(self, hidden: Float[Tensor, "d r"]) -> Float[Tensor, "V r_padded"]:
-        """Logits, feature-major, columns padded with zeros to the vector width."""
+        """Logits, feature-major, columns padded to the vector width; valid until the next call."""
         weight, count = self.model.head_weight.detach(), hidden.shape[1]
         padded = -(-count // self.lanes) * self.lanes
         wide = torch.zeros(hidden.shape[0], padded)
         wide[:, :count] = hidden
-        out = torch.empty(weight.shape[0], padded)
+        if self._logits.numel() < weight.shape[0] * padded:
+            self._logits = torch.empty(weight.shape[0] * padded)
+        out = self._logits[: weight.shape[0] * padded].view(weight.shape[0], padded)
         pointers = [ctypes.c_void_p(t.data_ptr()) for t in (out, wide, weight)]
         sizes = [_LONG(n) for n in (weight.shape[0], weight.shape[1], padded)]
         assert self.library is not None

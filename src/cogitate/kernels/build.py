@@ -15,7 +15,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("native.c")
+FOLDER = Path(__file__).parent
+SOURCES = (FOLDER / "native.c", FOLDER / "matmul.c")
+HEADERS = (FOLDER / "matmul.h",)
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fopenmp", "-fPIC")
 
 
@@ -45,14 +47,15 @@ def _compile(compiler: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / target.name
         command = [compiler, *FLAGS, "-shared", "-fvisibility=hidden", "-o", str(built)]
-        subprocess.run([*command, str(SOURCE), "-lm"], check=True, capture_output=True, timeout=120)
+        subprocess.run([*command, *map(str, SOURCES), "-lm"], check=True, capture_output=True, timeout=120)
         built.replace(target)
 
 
 def _target(compiler: str) -> Path:
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=30).stdout
     digest = hashlib.blake2b(digest_size=12)
-    for part in (SOURCE.read_bytes(), version, _processor_flags().encode(), repr(FLAGS).encode()):
+    sources = [path.read_bytes() for path in (*SOURCES, *HEADERS)]
+    for part in (*sources, version, _processor_flags().encode(), repr(FLAGS).encode()):
         digest.update(part)
     return cache_directory() / f"native-{digest.hexdigest()}.so"
 

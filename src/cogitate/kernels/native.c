@@ -11,13 +11,15 @@
  * many lanes of one slot in the same call. A slot may read the keys and values of another slot's
  * first tokens (the prompt that a group shares) before its own.
  *
- * Cache layout per layer: keys (slots, kv_heads, head_dim, capacity), transposed so that scores
- * of VL keys are one vector; values (slots, kv_heads, capacity, head_dim).
+ * Cache layout per layer: keys (slots, kv_heads, capacity / VL, head_dim, VL), so that scores of
+ * VL keys are one vector; values (slots, kv_heads, capacity, head_dim).
  */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "matmul.h"
 
 #if defined(__AVX512F__)
 #define VL 16
@@ -32,7 +34,6 @@
 typedef float vec __attribute__((vector_size(VL * 4)));
 typedef int32_t ivec __attribute__((vector_size(VL * 4)));
 
-#define API __attribute__((visibility("default")))
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vec splat(float value) { return (vec){0} + value; }
@@ -129,6 +130,10 @@ static void one_row(float *y, const float *x, const float *w, const float *bias,
 /* y (n, lanes) [+]= w (n, k) @ x (k, lanes) + bias (n). lanes is a multiple of VL. */
 API void cg_linear(float *y, const float *x, const float *w, const float *bias, long n_size,
                    long k_size, long lanes, int add) {
+    if (cg_matrix_unit()) {
+        matrix_linear(y, x, w, bias, n_size, k_size, lanes, add);
+        return;
+    }
     long tiles = n_size / TILE;
 #pragma omp parallel
     {
@@ -167,13 +172,6 @@ typedef struct {
     long count, lanes; /* lanes = count rounded up to VL */
 } Lanes;
 
-API long cg_scratch_floats(const Decoder *d, long lanes, long threads) {
-    long qkv = (d->heads + 2 * d->kv_heads) * d->head_dim;
-    return lanes * (3 * d->hidden + qkv + d->heads * d->head_dim + 3 * d->intermediate +
-                    d->head_dim) +
-           threads * (2 * d->capacity + 4 * VL + 2 * d->head_dim) * (d->heads / d->kv_heads + 1);
-}
-
 /* y = x / sqrt(mean(x^2) + eps) * weight, over `size` features; y may be x. */
 static void rms_norm(float *y, const float *x, const float *weight, long size, long lanes,
                      float eps) {
@@ -201,64 +199,133 @@ static void rotate(float *head, const float *cosine, const float *sine, long hal
         }
 }
 
-/* Scores of one query against `length` keys (rounded up to VL), appended to `scores`. */
-INLINE void score_keys(float *scores, const float *query, const float *keys, long length,
-                       long capacity, long head_dim, float scale) {
+static long padded(long length) { return (length + VL - 1) / VL * VL; }
+
+/* Attention runs over HEADS query heads of one kv head at a time: each key and value is loaded once
+ * for all of them, and their sums are independent, so that none waits for another. */
+#define HEADS 4
+#if VL == 16
+#define VALUES 4 /* vectors of a value held at once: HEADS * VALUES accumulators */
+#else
+#define VALUES 2
+#endif
+
+/* scores[h][t] = scale * query[h] . key[t] for `length` keys, -inf up to the next multiple of VL.
+ * query (heads, head_dim), scores rows `row` apart. */
+INLINE void score_keys(float *scores, long row, const float *query, const float *keys, long length,
+                       long head_dim, float scale, int heads) {
     for (long t = 0; t < length; t += VL) {
-        vec even = splat(0.0f), odd = splat(0.0f);
+        vec even[HEADS], odd[HEADS];
+        for (int h = 0; h < heads; h++) even[h] = odd[h] = splat(0.0f);
         for (long i = 0; i < head_dim; i += 2) {
-            even += splat(query[i]) * *(const vec *)(keys + i * capacity + t);
-            odd += splat(query[i + 1]) * *(const vec *)(keys + (i + 1) * capacity + t);
+            vec first = *(const vec *)(keys + t * head_dim + i * VL);
+            vec second = *(const vec *)(keys + t * head_dim + (i + 1) * VL);
+            for (int h = 0; h < heads; h++) {
+                even[h] += splat(query[h * head_dim + i]) * first;
+                odd[h] += splat(query[h * head_dim + i + 1]) * second;
+            }
         }
-        *(vec *)(scores + t) = (even + odd) * splat(scale);
-        for (long pad = length - t; pad < VL; pad++) scores[t + pad] = -INFINITY;
+        for (int h = 0; h < heads; h++) {
+            *(vec *)(scores + h * row + t) = (even[h] + odd[h]) * splat(scale);
+            for (long pad = length - t; pad < VL; pad++) scores[h * row + t + pad] = -INFINITY;
+        }
     }
 }
 
-INLINE void add_values(float *out, const float *weights, const float *values, long length,
-                       long head_dim) {
+/* out[h] += sum over t of weights[h][t] * value[t]; out (heads, head_dim). */
+INLINE void add_values(float *out, const float *weights, long row, const float *values, long length,
+                       long head_dim, long from, int heads, int count) {
+    vec sum[HEADS][VALUES];
+    for (int h = 0; h < heads; h++)
+        for (int v = 0; v < count; v++)
+            sum[h][v] = *(const vec *)(out + h * head_dim + from + v * VL);
     for (long t = 0; t < length; t++)
-        for (long i = 0; i < head_dim; i += VL)
-            *(vec *)(out + i) += splat(weights[t]) * *(const vec *)(values + t * head_dim + i);
+        for (int v = 0; v < count; v++) {
+            vec value = *(const vec *)(values + t * head_dim + from + v * VL);
+            for (int h = 0; h < heads; h++) sum[h][v] += splat(weights[h * row + t]) * value;
+        }
+    for (int h = 0; h < heads; h++)
+        for (int v = 0; v < count; v++) *(vec *)(out + h * head_dim + from + v * VL) = sum[h][v];
 }
 
-static long padded(long length) { return (length + VL - 1) / VL * VL; }
+/* scores become exp(scores - max); returns 1 / their sum. */
+INLINE float exponentials(float *scores, long length) {
+    vec top = *(vec *)scores;
+    for (long t = VL; t < length; t += VL) top = vmax(top, *(vec *)(scores + t));
+    float peak = top[0], sum = 0.0f;
+    for (int i = 1; i < VL; i++) peak = top[i] > peak ? top[i] : peak;
+    vec mass = splat(0.0f);
+    for (long t = 0; t < length; t += VL) {
+        vec e = vexp(*(vec *)(scores + t) - splat(peak));
+        *(vec *)(scores + t) = e;
+        mass += e;
+    }
+    for (int i = 0; i < VL; i++) sum += mass[i];
+    return 1.0f / sum;
+}
+
+/* Keys and values of one part of a lane's context. */
+typedef struct {
+    const float *keys, *values;
+    long length;
+} Span;
+
+INLINE void attend_heads(const Decoder *d, const Span *spans, const float *query, float *out,
+                         long lanes, float *work, int heads) {
+    long hd = d->head_dim, split = padded(spans[0].length), total = split + padded(spans[1].length);
+    float *held = work, *sum = held + HEADS * hd, *scores = sum + HEADS * hd;
+    long row = 2 * padded(d->capacity);
+    float scale = 1.0f / sqrtf((float)hd), share[HEADS];
+    for (long i = 0; i < heads * hd; i++) held[i] = query[i * lanes];
+    memset(sum, 0, heads * hd * sizeof(float));
+    for (int part = 0; part < 2; part++)
+        score_keys(scores + part * split, row, held, spans[part].keys, spans[part].length, hd,
+                   scale, heads);
+    for (int h = 0; h < heads; h++) share[h] = exponentials(scores + h * row, total);
+    for (int part = 0; part < 2; part++) {
+        long from = 0;
+        for (; from + VALUES * VL <= hd; from += VALUES * VL)
+            add_values(sum, scores + part * split, row, spans[part].values, spans[part].length, hd,
+                       from, heads, VALUES);
+        for (; from < hd; from += VL)
+            add_values(sum, scores + part * split, row, spans[part].values, spans[part].length, hd,
+                       from, heads, 1);
+    }
+    for (int h = 0; h < heads; h++)
+        for (long i = 0; i < hd; i++) out[(h * hd + i) * lanes] = sum[h * hd + i] * share[h];
+}
+
+/* Floats of `work` that one thread needs for attention. */
+static long attention_work(const Decoder *d) {
+    return HEADS * (2 * padded(d->head_dim) + 2 * padded(d->capacity));
+}
+
+API long cg_scratch_floats(const Decoder *d, long lanes, long threads) {
+    long qkv = (d->heads + 2 * d->kv_heads) * d->head_dim;
+    return lanes * (3 * d->hidden + qkv + d->heads * d->head_dim + 3 * d->intermediate +
+                    d->head_dim) +
+           threads * attention_work(d);
+}
 
 /* Attention of one lane's query heads that share one kv head: softmax(q k) v over the shared
  * prefix (if any) and then the slot's own tokens up to this lane's position. */
 static void attend(const Decoder *d, const Lanes *b, long layer, long lane, long kv_head,
                    const float *qkv, float *out, float *work) {
-    long hd = d->head_dim, repeat = d->heads / d->kv_heads, cap = d->capacity;
-    long shared = b->prefix_length[lane], own = b->position[lane] - shared + 1;
-    long stride = d->kv_heads * hd * cap, base = (layer * d->slots) * stride + kv_head * hd * cap;
-    const float *own_k = d->keys + base + b->slot[lane] * stride;
-    const float *own_v = d->values + base + b->slot[lane] * stride;
-    const float *shared_k = d->keys + base + b->prefix_slot[lane] * stride;
-    const float *shared_v = d->values + base + b->prefix_slot[lane] * stride;
-    float scale = 1.0f / sqrtf((float)hd);
-    float *query = work, *sum = work + hd, *scores = work + 2 * hd;
-    long split = padded(shared), total = split + padded(own);
-    for (long r = 0; r < repeat; r++) {
-        long row = (kv_head * repeat + r) * hd;
-        for (long i = 0; i < hd; i++) query[i] = qkv[(row + i) * b->lanes + lane];
-        score_keys(scores, query, shared_k, shared, cap, hd, scale);
-        score_keys(scores + split, query, own_k, own, cap, hd, scale);
-        vec top = *(vec *)scores;
-        for (long t = VL; t < total; t += VL) top = vmax(top, *(vec *)(scores + t));
-        float peak = top[0];
-        for (int i = 1; i < VL; i++) peak = top[i] > peak ? top[i] : peak;
-        vec mass = splat(0.0f);
-        for (long t = 0; t < total; t += VL) {
-            vec e = vexp(*(vec *)(scores + t) - splat(peak));
-            *(vec *)(scores + t) = e;
-            mass += e;
+    long hd = d->head_dim, repeat = d->heads / d->kv_heads;
+    long stride = d->kv_heads * hd * d->capacity;
+    long base = layer * d->slots * stride + kv_head * hd * d->capacity;
+    long shared = base + b->prefix_slot[lane] * stride, own = base + b->slot[lane] * stride;
+    long length = b->prefix_length[lane];
+    Span spans[2] = {{d->keys + shared, d->values + shared, length},
+                     {d->keys + own, d->values + own, b->position[lane] - length + 1}};
+    for (long h = 0; h < repeat; h += HEADS) {
+        long at = (kv_head * repeat + h) * hd * b->lanes + lane;
+        switch (repeat - h) {
+        case 1: attend_heads(d, spans, qkv + at, out + at, b->lanes, work, 1); break;
+        case 2: attend_heads(d, spans, qkv + at, out + at, b->lanes, work, 2); break;
+        case 3: attend_heads(d, spans, qkv + at, out + at, b->lanes, work, 3); break;
+        default: attend_heads(d, spans, qkv + at, out + at, b->lanes, work, HEADS);
         }
-        float norm = 0.0f;
-        for (int i = 0; i < VL; i++) norm += mass[i];
-        memset(sum, 0, hd * sizeof(float));
-        add_values(sum, scores, shared_v, shared, hd);
-        add_values(sum, scores + split, own_v, own, hd);
-        for (long i = 0; i < hd; i++) out[(row + i) * b->lanes + lane] = sum[i] / norm;
     }
 }
 
@@ -271,7 +338,7 @@ static void store_kv(const Decoder *d, const Lanes *b, long layer, const float *
         for (long h = 0; h < d->kv_heads; h++) {
             long at = ((layer * d->slots + b->slot[lane]) * d->kv_heads + h) * hd * cap;
             for (long i = 0; i < hd; i++) {
-                d->keys[at + i * cap + t] = k[(h * hd + i) * b->lanes + lane];
+                d->keys[at + t / VL * VL * hd + i * VL + t % VL] = k[(h * hd + i) * b->lanes + lane];
                 d->values[at + t * hd + i] = v[(h * hd + i) * b->lanes + lane];
             }
         }
@@ -335,7 +402,7 @@ API void cg_forward(const Decoder *d, const Lanes *b, float *hidden_out) {
     float *gate_up = mixed + d->heads * hd * lanes, *act = gate_up + 2 * d->intermediate * lanes;
     float *cosine = act + d->intermediate * lanes, *sine = cosine + half * lanes;
     float *work = sine + half * lanes;
-    long work_size = padded(2 * hd) + 2 * padded(d->capacity) + 2 * VL;
+    long work_size = attention_work(d);
     gather_inputs(d, b, x, cosine, sine);
     memset(mixed, 0, d->heads * hd * lanes * sizeof(float));
     for (long layer = 0; layer < d->layers; layer++) {

@@ -4,8 +4,11 @@ Each kernel does in one pass over memory what eager torch does in several, and k
 backward pass. They agree with the torch expressions beside them to float32 rounding (tested).
 """
 
+import contextlib
 import ctypes
 import functools
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -37,6 +40,92 @@ def _call(name: str, *arguments: Tensor | int | float) -> None:
         else:
             converted.append(ctypes.c_long(argument))
     getattr(_library(), name)(*converted)
+
+
+# Below this many multiplications, packing for the matrix unit costs more than it saves.
+_WORTH_PACKING = 1 << 22
+
+
+def has_matrix_unit() -> bool:
+    """Whether float32 products run on a matrix unit here (kernels/matmul.c)."""
+    library = _library()
+    return library is not None and bool(library.cg_matrix_unit())
+
+
+def matmul(
+    a: Float[Tensor, "m k"],
+    b: Float[Tensor, "k n"],
+    *,
+    out: Float[Tensor, "m n"] | None = None,
+    add: bool = False,
+) -> Float[Tensor, "m n"]:
+    """a @ b, into ``out`` or added to it, no gradient. Transposed views are read in place."""
+    (m, k), n = a.shape, b.shape[1]
+    operands = (a, b) if out is None else (a, b, out)
+    packed = (
+        m * n * k >= _WORTH_PACKING
+        and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in operands)
+        and all(1 in t.stride() for t in (a, b))
+        and (out is None or out.stride(1) == 1)
+        and has_matrix_unit()
+    )
+    if not packed:
+        if out is None:
+            return a @ b
+        return out.addmm_(a, b) if add else torch.mm(a, b, out=out)
+    if out is None:
+        out = a.new_empty(m, n)
+    strides = (out.stride(0), *a.stride(), b.stride(1), b.stride(0))
+    _call("cg_matmul", out, a, b, m, n, k, *strides, int(add))
+    return out
+
+
+_in_place: ContextVar[bool] = ContextVar("gradients_in_place", default=False)
+
+
+@contextlib.contextmanager
+def gradients_in_place() -> Iterator[None]:
+    """Backward passes inside add weight gradients straight to ``weight.grad`` where it exists.
+
+    Saves a matrix as large as the weight and a pass over it. Only for weights that are leaves,
+    and not with ``torch.autograd.grad``, which would be handed nothing.
+    """
+    token = _in_place.set(True)
+    try:
+        yield
+    finally:
+        _in_place.reset(token)
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.has_bias = bias is not None
+        y = matmul(x, weight.T)
+        return y if bias is None else y.add_(bias)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
+        dy = dy.contiguous()
+        d_weight = None
+        if needs_weight and _in_place.get() and weight.grad is not None:
+            matmul(dy.T, x, out=weight.grad, add=True)
+        elif needs_weight:
+            d_weight = matmul(dy.T, x)
+        dx = matmul(dy, weight) if needs_x else None
+        return dx, d_weight, dy.sum(dim=0) if ctx.has_bias and needs_bias else None
+
+
+def linear(
+    x: Float[Tensor, "T k"], weight: Float[Tensor, "n k"], bias: Float[Tensor, " n"] | None = None
+) -> Float[Tensor, "T n"]:
+    """x @ weight.T + bias, on the matrix unit where there is one."""
+    if x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and has_matrix_unit():
+        return _Linear.apply(x.contiguous(), weight, bias)
+    return F.linear(x, weight, bias)
 
 
 class _RMSNorm(torch.autograd.Function):

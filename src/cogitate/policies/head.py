@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cogitate.kernels.build import load
+from cogitate.kernels.ops import matmul
 from cogitate.models.packing import PackedLayout, select_rows
 from cogitate.protocols import LossFn
 from cogitate.schema import LossOutput, TokenBatch
@@ -86,7 +87,7 @@ class Head:
                 self._buffer = hidden.new_empty(hidden.shape[0] * weight.shape[0])
             size = hidden.shape[0] * weight.shape[0]
             logits = self._buffer[:size].view(hidden.shape[0], weight.shape[0])
-            torch.mm(hidden, weight.T, out=logits)
+            matmul(hidden, weight.T, out=logits)
         else:
             logits = F.linear(hidden, weight).float()
         if self.library is None:
@@ -181,11 +182,11 @@ class Head:
     ) -> None:
         dtype = self.weight.dtype
         d_logits = d_logits.to(dtype)
-        d_hidden.index_add_(0, index, (d_logits @ self.weight.detach()).float())
+        d_hidden.index_add_(0, index, matmul(d_logits, self.weight.detach()).float())
         if self.weight.requires_grad:
             if self.weight.grad is None:
                 self.weight.grad = torch.zeros_like(self.weight)
-            self.weight.grad.addmm_(d_logits.T, hidden[index])
+            matmul(d_logits.T, hidden[index], out=self.weight.grad, add=True)
 
 
 def _softmax_rows(

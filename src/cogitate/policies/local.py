@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cogitate.errors import CheckpointError
+from cogitate.kernels.ops import gradients_in_place
 from cogitate.metrics import merge
 from cogitate.models.packing import microbatches, on_device, pack
 from cogitate.models.transformer import Transformer
@@ -118,7 +119,8 @@ class LocalPolicy(LocalScorer):
                 hidden.detach(), tokens, micro, loss_fn, denominator=denominator
             )
             if tokens.starts[-1]:
-                hidden.backward(d_hidden.to(hidden.dtype))
+                with gradients_in_place():
+                    hidden.backward(d_hidden.to(hidden.dtype))
             for out in outputs:
                 loss += out.loss.cpu()
                 merge(metrics, out.metrics)
