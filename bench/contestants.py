@@ -73,7 +73,7 @@ def model_directory(source: str) -> Path:
 def our_options(options: argparse.Namespace) -> dict[str, Any]:
     """What our worker's ``setup`` is given on top: sizes that only change speed and memory."""
     if options.device == "cpu":
-        return {"kernels": options.kernels, "slots": 256, "micro_batch_tokens": 4096}
+        return {"kernels": options.kernels, "slots": 256, "micro_batch_tokens": 1024}
     return {"kernels": options.kernels, "slots": 1024, "micro_batch_tokens": 32_768}
 
 

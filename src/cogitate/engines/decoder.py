@@ -79,12 +79,12 @@ class TorchDecoder:
         x = self.model.embedding(index["tokens"])
         rotary = self.model.rotary(index["positions"])
         for number, layer in enumerate(cast(Iterable[DecoderLayer], self.model.layers)):
-            q, k, v = layer.attention.project(layer.attention_norm(x), rotary)
+            q, k, v = layer.attention.project(x, layer.attention_norm, rotary)
             self.keys[number, index["slots"], :, own] = k
             self.values[number, index["slots"], :, own] = v
             mixed = self._attend(number, q, index, mask, reach, prefix_reach)
             x = x + layer.attention.out(mixed)
-            x = x + layer.mlp(layer.mlp_norm(x))
+            x = x + layer.mlp(x, layer.mlp_norm)
         return self.model.norm(x).T
 
     def _mask(self, lanes: Lanes, own: Tensor) -> tuple[Tensor, int, int]:

@@ -97,59 +97,38 @@ def gradients_in_place() -> Iterator[None]:
         _in_place.reset(token)
 
 
-class _Linear(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.has_bias = bias is not None
-        y = matmul(x, weight.T)
-        return y if bias is None else y.add_(bias)
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        dy = dy.contiguous()
-        d_weight = None
-        if needs_weight and _in_place.get() and weight.grad is not None:
-            matmul(dy.T, x, out=weight.grad, add=True)
-        elif needs_weight:
-            d_weight = matmul(dy.T, x)
-        dx = matmul(dy, weight) if needs_x else None
-        return dx, d_weight, dy.sum(dim=0) if ctx.has_bias and needs_bias else None
+def _norm_rows(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    size = x.shape[-1]
+    rows = x.numel() // size
+    y, rstd = torch.empty_like(x), x.new_empty(rows)
+    _call("cg_norm_rows", y, rstd, x, weight, rows, size, eps)
+    return y, rstd
 
 
-def linear(
-    x: Float[Tensor, "T k"], weight: Float[Tensor, "n k"], bias: Float[Tensor, " n"] | None = None
-) -> Float[Tensor, "T n"]:
-    """x @ weight.T + bias, on the matrix unit where there is one."""
-    if x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and has_matrix_unit():
-        return _Linear.apply(x.contiguous(), weight, bias)
-    return F.linear(x, weight, bias)
+def _norm_rows_backward(
+    dy: Tensor, x: Tensor, weight: Tensor, rstd: Tensor
+) -> tuple[Tensor, Tensor]:
+    size = x.shape[-1]
+    dx, d_weight = torch.empty_like(x), torch.empty_like(weight)
+    library = _library()
+    assert library is not None
+    partial = x.new_zeros(int(library.cg_threads()), size)
+    gradients = (dx, d_weight, dy.contiguous(), x, weight, rstd)
+    _call("cg_norm_rows_backward", *gradients, x.numel() // size, size, partial)
+    return dx, d_weight
 
 
 class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         x = x.contiguous()
-        size = x.shape[-1]
-        rows = x.numel() // size
-        y, rstd = torch.empty_like(x), x.new_empty(rows)
-        _call("cg_norm_rows", y, rstd, x, weight, rows, size, eps)
+        y, rstd = _norm_rows(x, weight, eps)
         ctx.save_for_backward(x, weight, rstd)
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, rstd = ctx.saved_tensors
-        size = x.shape[-1]
-        dx, d_weight = torch.empty_like(x), torch.empty_like(weight)
-        library = _library()
-        assert library is not None
-        partial = x.new_zeros(int(library.cg_threads()), size)
-        gradients = (dx, d_weight, dy.contiguous(), x, weight, rstd)
-        _call("cg_norm_rows_backward", *gradients, x.numel() // size, size, partial)
-        return dx, d_weight, None
+        return *_norm_rows_backward(dy, *ctx.saved_tensors), None
 
 
 def rms_norm(
@@ -163,31 +142,100 @@ def rms_norm(
     return (weight * F.rms_norm(x.float(), (x.shape[-1],), None, eps)).to(x.dtype)
 
 
-class _SwiGLU(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
-        gate_up = gate_up.contiguous()
-        rows, size = gate_up.shape[0], gate_up.shape[1] // 2
-        out = gate_up.new_empty(rows, size)
-        _call("cg_swiglu_rows", out, gate_up, rows, size)
-        ctx.save_for_backward(gate_up)
-        return out
+def _weight_gradient(dy: Tensor, x: Tensor, weight: Tensor) -> Tensor | None:
+    """dy^T x, or None after adding it to ``weight.grad``."""
+    if _in_place.get() and weight.grad is not None:
+        matmul(dy.T, x, out=weight.grad, add=True)
+        return None
+    return matmul(dy.T, x)
+
+
+class _Linear(torch.autograd.Function):
+    """W norm(x) + b, or W x + b where the norm's weight is None. norm(x) is computed again in the
+    backward pass instead of kept: one pass over memory against a matrix as large as x."""
 
     @staticmethod
-    def backward(ctx: Any, d_out: Tensor) -> Tensor:
-        (gate_up,) = ctx.saved_tensors
-        d_gate_up = torch.empty_like(gate_up)
-        rows, size = gate_up.shape[0], gate_up.shape[1] // 2
-        _call("cg_swiglu_rows_backward", d_gate_up, d_out.contiguous(), gate_up, rows, size)
-        return d_gate_up
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Tensor | None, eps: float
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, norm)
+        ctx.eps = eps
+        y = matmul(x if norm is None else _norm_rows(x, norm, eps)[0], weight.T)
+        return y if bias is None else y.add_(bias)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, norm = ctx.saved_tensors
+        needs_x, needs_weight, needs_bias, needs_norm, _ = ctx.needs_input_grad
+        dy = dy.contiguous()
+        used, rstd = (x, None) if norm is None else _norm_rows(x, norm, ctx.eps)
+        d_weight = _weight_gradient(dy, used, weight) if needs_weight else None
+        d_bias = dy.sum(dim=0) if needs_bias else None
+        dx = matmul(dy, weight) if needs_x or needs_norm else None
+        if rstd is None or dx is None:
+            return dx, d_weight, d_bias, None, None
+        dx, d_norm = _norm_rows_backward(dx, x, norm, rstd)
+        return dx, d_weight, d_bias, d_norm, None
 
 
-def swiglu(gate_up: Float[Tensor, "T two_ff"]) -> Float[Tensor, "T ff"]:
-    """silu(gate) * up, where the first half of the columns is the gate."""
-    if native(gate_up, gate_up.shape[-1] // 2):
-        return _SwiGLU.apply(gate_up)
+def linear(
+    x: Float[Tensor, "T k"],
+    weight: Float[Tensor, "n k"],
+    bias: Float[Tensor, " n"] | None = None,
+    *,
+    norm: Float[Tensor, " k"] | None = None,
+    eps: float = 0.0,
+) -> Float[Tensor, "T n"]:
+    """x W^T + b, or rms_norm(x) W^T + b where ``norm`` is the norm's weight."""
+    if native(x, *([] if norm is None else [x.shape[1]])) and weight.dtype == torch.float32:
+        return _Linear.apply(x.contiguous(), weight, bias, norm, eps)
+    return F.linear(x if norm is None else rms_norm(x, norm, eps), weight, bias)
+
+
+def _swiglu_rows(gate_up: Tensor) -> Tensor:
+    rows, size = gate_up.shape[0], gate_up.shape[1] // 2
+    out = gate_up.new_empty(rows, size)
+    _call("cg_swiglu_rows", out, gate_up, rows, size)
+    return out
+
+
+class _SwiGLULinear(torch.autograd.Function):
+    """W (silu(gate) * up) + b; the product of gate and up is computed again, not kept."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(gate_up, weight)
+        y = matmul(_swiglu_rows(gate_up), weight.T)
+        return y if bias is None else y.add_(bias)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        gate_up, weight = ctx.saved_tensors
+        needs_input, needs_weight, needs_bias = ctx.needs_input_grad
+        dy = dy.contiguous()
+        d_weight = _weight_gradient(dy, _swiglu_rows(gate_up), weight) if needs_weight else None
+        d_bias = dy.sum(dim=0) if needs_bias else None
+        if not needs_input:
+            return None, d_weight, d_bias
+        d_gate_up, rows = torch.empty_like(gate_up), gate_up.shape[0]
+        d_act = matmul(dy, weight)
+        _call("cg_swiglu_rows_backward", d_gate_up, d_act, gate_up, rows, gate_up.shape[1] // 2)
+        return d_gate_up, d_weight, d_bias
+
+
+def swiglu_linear(
+    gate_up: Float[Tensor, "T two_ff"],
+    weight: Float[Tensor, "n ff"],
+    bias: Float[Tensor, " n"] | None = None,
+) -> Float[Tensor, "T n"]:
+    """(silu(gate) * up) W^T + b, where the first half of the columns is the gate.
+
+    Paper: Shazeer (arXiv:2002.05202) eq. 6.
+    """
+    if native(gate_up, gate_up.shape[-1] // 2) and weight.dtype == torch.float32:
+        return _SwiGLULinear.apply(gate_up.contiguous(), weight, bias)
     gate, up = gate_up.chunk(2, dim=-1)
-    return F.silu(gate) * up
+    return F.linear(F.silu(gate) * up, weight, bias)
 
 
 class _Rotate(torch.autograd.Function):

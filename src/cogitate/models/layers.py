@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from cogitate.kernels.ops import linear, rms_norm, rotate_heads, swiglu
+from cogitate.kernels.ops import linear, rms_norm, rotate_heads, swiglu_linear
 from cogitate.models.config import ModelConfig
 from cogitate.models.packing import PackedLayout
 
@@ -32,10 +32,14 @@ class RMSNorm(nn.Module):
 
 
 class Linear(nn.Linear):
-    """x W^T + b on the fastest float32 product of the machine."""
+    """W x + b, or W norm(x) + b: together they keep one matrix less for the backward pass."""
 
-    def forward(self, input: Float[Tensor, "T k"]) -> Float[Tensor, "T n"]:
-        return linear(input, self.weight, self.bias)
+    def forward(
+        self, input: Float[Tensor, "T k"], norm: RMSNorm | None = None
+    ) -> Float[Tensor, "T n"]:
+        if norm is None:
+            return linear(input, self.weight, self.bias)
+        return linear(input, self.weight, self.bias, norm=norm.weight, eps=norm.eps)
 
 
 def grouped_attention(
@@ -88,10 +92,10 @@ class Attention(nn.Module):
         self.query_key_norm = config.query_key_norm
 
     def project(
-        self, x: Float[Tensor, "T d"], rotary: Rotary
+        self, x: Float[Tensor, "T d"], norm: RMSNorm, rotary: Rotary
     ) -> tuple[Float[Tensor, "T H D"], Float[Tensor, "T K D"], Float[Tensor, "T K D"]]:
-        """Normed and rotated queries and keys, and values."""
-        qkv = self.qkv(x)
+        """Rotated queries and keys, and values, of norm(x)."""
+        qkv = self.qkv(x, norm)
         if self.query_key_norm:
             qkv = self._normed(qkv)
         turned = self.heads + self.kv_heads
@@ -106,9 +110,9 @@ class Attention(nn.Module):
         return torch.cat((self.q_norm(q), self.k_norm(k), v), dim=1).flatten(1)
 
     def forward(
-        self, x: Float[Tensor, "T d"], rotary: Rotary, layout: PackedLayout
+        self, x: Float[Tensor, "T d"], norm: RMSNorm, rotary: Rotary, layout: PackedLayout
     ) -> Float[Tensor, "T d"]:
-        q_THD, k_TKD, v_TKD = self.project(x, rotary)
+        q_THD, k_TKD, v_TKD = self.project(x, norm, rotary)
         prefix, suffix = layout.prefix_index, layout.suffix_index
         k_SPKD, v_SPKD = gather_rows(k_TKD, prefix), gather_rows(v_TKD, prefix)
         p = prefix.shape[1]
@@ -137,8 +141,8 @@ class MLP(nn.Module):
         self.gate_up = Linear(config.hidden_size, 2 * wide, bias=config.mlp_bias)
         self.down = Linear(wide, config.hidden_size, bias=config.mlp_bias)
 
-    def forward(self, x: Float[Tensor, "T d"]) -> Float[Tensor, "T d"]:
-        return self.down(swiglu(self.gate_up(x)))
+    def forward(self, x: Float[Tensor, "T d"], norm: RMSNorm) -> Float[Tensor, "T d"]:
+        return swiglu_linear(self.gate_up(x, norm), self.down.weight, self.down.bias)
 
 
 class DecoderLayer(nn.Module):
@@ -154,5 +158,5 @@ class DecoderLayer(nn.Module):
     def forward(
         self, x: Float[Tensor, "T d"], rotary: Rotary, layout: PackedLayout
     ) -> Float[Tensor, "T d"]:
-        x = x + self.attention(self.attention_norm(x), rotary, layout)
-        return x + self.mlp(self.mlp_norm(x))
+        x = x + self.attention(x, self.attention_norm, rotary, layout)
+        return x + self.mlp(x, self.mlp_norm)

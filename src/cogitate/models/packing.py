@@ -144,22 +144,29 @@ def select_rows(batch: BatchT, rows: slice | Tensor) -> BatchT:
 def microbatches(batch: BatchT, *, max_tokens: int) -> Iterator[BatchT]:
     """Consecutive rows of at most ``max_tokens`` tokens; a prompt shared by neighbours counts once.
 
-    A longer row is a micro-batch of its own. Attention pads rows to the longest, so a micro-batch
-    is also at most ``PADDING_LIMIT * max_tokens`` tokens with that padding: one long completion
-    among short ones does not take the memory of a batch of long ones.
+    As few micro-batches as that allows, and of about equal size: a small one left over would use
+    the machine badly. A longer row is a micro-batch of its own. Attention pads rows to the longest,
+    so a micro-batch is also at most ``PADDING_LIMIT * max_tokens`` tokens with that padding: one
+    long completion among short ones does not take the memory of a batch of long ones.
     """
     lengths = batch.attention_mask.sum(dim=1).tolist()
     completions = batch.completion_mask.sum(dim=1).tolist()
-    first, size, previous, longest = 0, 0, None, 0
+    costs, previous = [], None
     for row, (length, completion) in enumerate(zip(lengths, completions, strict=True)):
         prompt = batch.token_ids[row, : length - completion].tolist()
-        cost = length if prompt != previous else completion
+        costs.append(length if prompt != previous else completion)
+        previous = prompt
+    parts = -(-sum(costs) // max_tokens)
+    enough = sum(costs) / max(parts, 1)
+    first, size, longest = 0, 0, 0
+    for row, (length, cost) in enumerate(zip(lengths, costs, strict=True)):
         longest = max(longest, length)
         padded = (row - first + 1) * longest
-        if row > first and (size + cost > max_tokens or padded > PADDING_LIMIT * max_tokens):
+        full = size + cost > max_tokens or padded > PADDING_LIMIT * max_tokens
+        if row > first and (full or size + cost / 2 > enough):
             yield select_rows(batch, slice(first, row))
             first, size, cost, longest = row, 0, length, length
-        size, previous = size + cost, prompt
+        size += cost
     if first < len(lengths):
         yield select_rows(batch, slice(first, len(lengths)))
 

@@ -25,7 +25,7 @@ class LocalScorer:
 
     def __init__(
         self, model: Transformer, *, temperature: float = 1.0, chunk_tokens: int = 512,
-        micro_batch_tokens: int = 4096, share_prefixes: bool = True,
+        micro_batch_tokens: int = 1024, share_prefixes: bool = True,
     ) -> None:  # fmt: skip
         self.model = model
         self.micro_batch_tokens = micro_batch_tokens
@@ -85,7 +85,7 @@ class LocalPolicy(LocalScorer):
     def __init__(
         self, model: Transformer, optimizer: OptimizerConfig, *, total_updates: int,
         train_embedding: bool = True, temperature: float = 1.0, chunk_tokens: int = 512,
-        micro_batch_tokens: int = 4096, share_prefixes: bool = True,
+        micro_batch_tokens: int = 1024, share_prefixes: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(
             model, temperature=temperature, chunk_tokens=chunk_tokens,

@@ -53,7 +53,7 @@ class GRPOConfig(BaseModel):
     """Optimiser updates per step, on disjoint random parts of its completions. R1-Zero 16 (of 512
     each); 1 keeps every update on-policy."""
 
-    micro_batch_tokens: Count = 4096
+    micro_batch_tokens: Count = 1024
     """Tokens in one forward and backward pass: memory and speed, never the result."""
 
     uninformative_groups: Literal["keep", "skip", "resample"] = "skip"
@@ -110,7 +110,7 @@ class SFTConfig(BaseModel):
     batch_size: Count = 32
     """Examples per update."""
 
-    micro_batch_tokens: Count = 4096
+    micro_batch_tokens: Count = 1024
     """Tokens in one forward and backward pass: memory and speed, never the result."""
 
     source: Annotated[str, Field(min_length=1)] = "solutions"

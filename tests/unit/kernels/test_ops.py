@@ -64,15 +64,60 @@ def test_rms_norm_takes_any_leading_shape() -> None:
     torch.testing.assert_close(ops.rms_norm(x, weight, 1e-6), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_swiglu_matches_torch_also_far_from_zero() -> None:
-    def plain(x: Tensor) -> Tensor:
+def test_swiglu_then_linear_matches_torch_also_far_from_zero() -> None:
+    def plain(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         gate, up = x.chunk(2, dim=-1)
-        return F.silu(gate) * up
+        return F.linear(F.silu(gate) * up, weight, bias)
 
     x = random(5, 64) * torch.tensor([0.01, 1.0, 10.0, 60.0, 200.0])[:, None]
-    for fast, expected in both(ops.swiglu, plain, x):
+    weight, bias = random(48, 32, seed=1), random(48, seed=2)
+    for fast, expected in both(ops.swiglu_linear, plain, x, weight, bias):
         assert fast.isfinite().all()
-        torch.testing.assert_close(fast, expected, rtol=2e-5, atol=1e-5)
+        torch.testing.assert_close(fast, expected, rtol=2e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [3, 200])
+def test_linear_of_a_norm_matches_torch_in_all_four_gradients(rows: int) -> None:
+    def fast(x: Tensor, weight: Tensor, bias: Tensor, norm: Tensor) -> Tensor:
+        return ops.linear(x, weight, bias, norm=norm, eps=1e-5)
+
+    def plain(x: Tensor, weight: Tensor, bias: Tensor, norm: Tensor) -> Tensor:
+        return F.linear(F.rms_norm(x, (192,), norm, 1e-5), weight, bias)
+
+    inputs = (random(rows, 192), random(160, 192, seed=1), random(160, seed=2), random(192, seed=3))
+    for ours, expected in both(fast, plain, *inputs):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=2e-4)
+
+
+def test_linear_without_bias_or_norm() -> None:
+    inputs = (random(150, 192), random(160, 192, seed=1))
+    for ours, expected in both(ops.linear, F.linear, *inputs):
+        torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_linear_computes_only_the_gradients_that_are_wanted() -> None:
+    x, frozen = random(4, 32).requires_grad_(), random(16, 32, seed=1)
+    ops.linear(x, frozen).sum().backward()
+    assert x.grad is not None and frozen.grad is None
+    weight = random(16, 32, seed=1).requires_grad_()
+    ops.linear(x.detach(), weight).sum().backward()
+    assert weight.grad is not None
+
+
+def test_gradients_in_place_add_to_what_is_there_and_give_the_same_sum() -> None:
+    x, y = random(40, 64), random(40, 64, seed=1)
+    plain, fast = (random(48, 64, seed=2).requires_grad_() for _ in range(2))
+    for inputs in (x, y):
+        ops.linear(inputs, plain).square().sum().backward()
+    for inputs in (x, y):
+        with ops.gradients_in_place():
+            ops.linear(inputs, fast).square().sum().backward()
+    assert plain.grad is not None and fast.grad is not None
+    torch.testing.assert_close(fast.grad, plain.grad)
+    buffer = fast.grad
+    with ops.gradients_in_place():
+        ops.linear(x, fast).sum().backward()
+    assert fast.grad is buffer
 
 
 def test_rotation_matches_torch_and_leaves_the_other_heads_alone() -> None:
