@@ -134,8 +134,11 @@ class TrackersSection(Section):
     wandb: bool = False
     """Log to Weights & Biases (needs ``cogitate[wandb]``; honours WANDB_MODE=offline)."""
 
+    trackio: bool = False
+    """Log to trackio, a local dashboard (needs ``cogitate[trackio]``)."""
+
     project: str = Field(default="cogitate", min_length=1)
-    """Project name given to wandb."""
+    """Project name given to wandb and trackio."""
 
 
 class RunConfig(Section):

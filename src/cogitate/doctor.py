@@ -191,7 +191,9 @@ def check_kernels() -> Check:
     found = status()
     seen = str(found["detail"])
     if found["available"]:
-        return Check(name="kernels", status="ok", seen=f"native, compiled at {seen}")
+        unit = "with" if found["matrix_unit"] else "without"
+        seen = f"native, {unit} a matrix unit (AMX), compiled at {seen}"
+        return Check(name="kernels", status="ok", seen=seen)
     advice = "Rollouts are slower without them. Install a C compiler: apt-get install gcc"
     return Check(name="kernels", status="warn", seen=f"torch only: {seen}", advice=advice)
 

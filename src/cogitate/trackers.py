@@ -40,6 +40,8 @@ class TrackerSettings(Protocol):
     @property
     def wandb(self) -> bool: ...
     @property
+    def trackio(self) -> bool: ...
+    @property
     def project(self) -> str: ...
 
 
@@ -202,7 +204,7 @@ def open_trackers(
         events = directory / "tensorboard"
         trackers.append(BackgroundTracker("tensorboard", lambda: TensorBoardTracker(events)))
     for module in ("wandb", "trackio"):
-        if getattr(settings, module, False):
+        if getattr(settings, module):
             _require(module)
             trackers.append(
                 BackgroundTracker(module, _wandb_like(module, settings, name, directory, config))

@@ -1,5 +1,8 @@
 """Every rollout engine: torch and native decoders, every family, checked against a plain forward."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +10,7 @@ import torch
 
 from cogitate.engines.local import LocalEngine
 from cogitate.errors import EngineError
+from cogitate.kernels.ops import has_matrix_unit
 from cogitate.models.transformer import Transformer
 from cogitate.schema import Completion, FinishReason, Prompt, SamplingParams
 from kernel_models import FAMILIES, require_kernels
@@ -199,3 +203,30 @@ def test_native_refuses_what_it_cannot_run() -> None:
     with pytest.raises(EngineError, match="float32 on the CPU is needed"):
         LocalEngine(model, letters, kernels="native")
     assert type(LocalEngine(model, letters, kernels="auto").decoder).__name__ == "TorchDecoder"
+
+
+def test_weights_that_are_not_numbers_are_an_error_and_no_tokens(
+    model_and_engine: tuple[Transformer, Make],
+) -> None:
+    model, make = model_and_engine
+    with torch.no_grad():
+        model.norm.weight.fill_(float("nan"))
+    for temperature in (0.0, 1.0):
+        params = SamplingParams(max_tokens=4, temperature=temperature)
+        with pytest.raises(EngineError, match="not finite"):
+            make().generate(PROMPTS, params, n=1)
+
+
+def test_without_the_matrix_unit_the_native_decoder_keeps_the_contract() -> None:
+    require_kernels()
+    if not has_matrix_unit():
+        pytest.skip("no matrix unit here: the tests above ran without it")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    ran = subprocess.run(
+        [*command, "-k", "native and not without_the_matrix"],
+        env={**os.environ, "COGITATE_KERNELS": "vector"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stdout

@@ -261,6 +261,13 @@ class _Generation:
         positions = np.array([len(s.tokens) for s in self.live], np.int64)
         draw = uniforms(self.params.seed, keys, samples, positions)
         tokens, logprobs = self.engine.decoder.sample(hidden, draw, self.params)
+        if not np.isfinite(logprobs).all():
+            raise EngineError(
+                f"sampling: {int((~np.isfinite(logprobs)).sum())} of {len(logprobs)} completions "
+                "have a log-probability that is not finite, so the model's logits are not numbers. "
+                "Its weights have diverged or are damaged: check them with `cogitate model info`, "
+                "or resume from an earlier checkpoint with a lower optimizer.learning_rate."
+            )
         still = []
         for state, token, logprob in zip(
             self.live, tokens.tolist(), logprobs.tolist(), strict=True

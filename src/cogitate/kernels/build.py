@@ -1,8 +1,8 @@
-"""Compiles native.c once per machine and loads it; without a C compiler there is no kernel.
+"""Compiles the C kernels once per machine and loads them; without a C compiler there are none.
 
 The library is cached under the user's cache directory, named by a hash of the source, the
 compiler and the processor's flags, and written by rename so that two processes cannot collide.
-``COGITATE_KERNELS=torch`` turns it off.
+``COGITATE_KERNELS=torch`` turns them off, ``COGITATE_KERNELS=vector`` only the matrix unit.
 """
 
 import ctypes
@@ -47,7 +47,9 @@ def _compile(compiler: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / target.name
         command = [compiler, *FLAGS, "-shared", "-fvisibility=hidden", "-o", str(built)]
-        subprocess.run([*command, *map(str, SOURCES), "-lm"], check=True, capture_output=True, timeout=120)
+        subprocess.run(
+            [*command, *map(str, SOURCES), "-lm"], check=True, capture_output=True, timeout=120
+        )
         built.replace(target)
 
 
@@ -78,7 +80,10 @@ def load() -> tuple[ctypes.CDLL | None, str]:
         library = ctypes.CDLL(str(target))
     except (OSError, subprocess.SubprocessError) as error:
         detail = getattr(error, "stderr", b"") or str(error).encode()
-        return None, f"{compiler} could not build native.c: {detail.decode(errors='replace')[:300]}"
+        return (
+            None,
+            f"{compiler} could not build the kernels: {detail.decode(errors='replace')[:300]}",
+        )
     library.cg_scratch_floats.restype = ctypes.c_long
     return library, str(target)
 
@@ -89,4 +94,6 @@ def status() -> dict[str, object]:
 
     library, detail = load()
     lanes = int(library.cg_lanes()) if library is not None else 0
-    return {"available": library is not None, "detail": detail, "lanes": lanes}
+    matrix_unit = library is not None and bool(library.cg_matrix_unit())
+    available = library is not None
+    return {"available": available, "detail": detail, "lanes": lanes, "matrix_unit": matrix_unit}

@@ -5,7 +5,8 @@
  * in float32: a0 b0 + (a0 b1 + a1 b0) + (a0 b2 + a1 b1 + a2 b0). What is left out is below 2^-21 of
  * |a b|, less than what float32 sums of this length round off. The unit is so much faster than the
  * vector registers that six passes still win. Not kept: an infinity becomes NaN, and parts below
- * 1e-38 count as zero.
+ * 1e-38 count as zero. Paper: Henry, Tang, Heinecke (arXiv:1904.06376), who round the parts to
+ * nearest; here they are cut off, which is cheaper and still exact.
  *
  * Every output element adds its terms in an order that depends on the depth alone, never on the
  * number of threads, rows or columns.
