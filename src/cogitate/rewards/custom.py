@@ -12,19 +12,14 @@ their group and counted. Nothing is ever turned into 0.
 """
 
 import asyncio
-import difflib
-import hashlib
-import importlib.util
 import inspect
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 from cogitate.errors import ConfigError
+from cogitate.plugins import load_function
 from cogitate.rewards.config import CustomRewardConfig, Signature
 from cogitate.schema import Completion, Problem
 
@@ -40,9 +35,8 @@ class CustomReward:
     """
 
     def __init__(self, config: CustomRewardConfig) -> None:
-        file, _, function_name = config.path.rpartition(":")
-        self.function = _find_function(_load_module(Path(file)), function_name, config.path)
-        self.name = config.name or function_name
+        self.function = load_function(config.path, setting="reward.custom")
+        self.name = config.name or config.path.rpartition(":")[2]
         self.weight = config.weight
         self.messages = config.messages
         self._parameters = inspect.signature(self.function).parameters
@@ -131,44 +125,6 @@ def _detect(names: Sequence[str], path: str) -> Signature:
         f"reward.custom {path}: parameters ({', '.join(names)}) are not understood. Expected "
         "(completions, prompts, ..., **kwargs) as in TRL, (data_source, solution_str, "
         "ground_truth, extra_info) as in verl, or (problem, completions)."
-    )
-
-
-def _load_module(file: Path) -> ModuleType:
-    path = file.expanduser().resolve()
-    if not path.is_file():
-        raise ConfigError(
-            f"reward.custom: there is no file {path}. Relative paths start at the working "
-            f"directory, {Path.cwd()}."
-        )
-    name = f"cogitate_custom_{hashlib.blake2b(str(path).encode(), digest_size=8).hexdigest()}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before running it: dataclasses and pickle look it up
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # the boundary to code that is not ours
-        del sys.modules[name]
-        raise ConfigError(
-            f"reward.custom: {path} cannot be imported: it {_describe(error)}. Run it by itself "
-            "(python FILE) to see where."
-        ) from error
-    return module
-
-
-def _find_function(module: ModuleType, name: str, path: str) -> Callable[..., Any]:
-    function = getattr(module, name, None)
-    if callable(function):
-        return function
-    known = [key for key, value in vars(module).items() if inspect.isfunction(value)]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f' Did you mean "{close[0]}"?' if close else ""
-    raise ConfigError(
-        f"reward.custom {path}: no function {name} in the file. "
-        f"It has: {', '.join(known) or 'no functions'}.{hint}"
     )
 
 

@@ -1,15 +1,14 @@
 """Several tasks as one stream of problems, and the builders that turn settings into tasks."""
 
-import importlib.util
 import logging
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 from cogitate.errors import ConfigError
+from cogitate.plugins import load_function
 from cogitate.protocols import Task
 from cogitate.schema import Problem
 from cogitate.tasks.arithmetic import ArithmeticTask
@@ -19,7 +18,7 @@ from cogitate.tasks.config import CustomConfig, DatasetConfig, TaskConfig
 from cogitate.tasks.countdown import CountdownTask
 from cogitate.tasks.dataset import load_dataset_task
 from cogitate.tasks.extremes import ExtremesTask
-from cogitate.tasks.hashing import content_id, hash64
+from cogitate.tasks.hashing import hash64
 from cogitate.tasks.procedural import ProceduralTask, check_split
 from cogitate.tasks.selection import SelectionTask
 from cogitate.tasks.word_problems import WordProblemsTask
@@ -156,10 +155,7 @@ def build_mixture(configs: Sequence[TaskConfig], seed: int) -> Mixture:
 
 
 def _custom_task(config: CustomConfig, run_seed: int) -> Task:
-    file, _, function_name = config.factory.rpartition(":")
-    factory = getattr(_load_module(Path(file).expanduser()), function_name, None)
-    if not callable(factory):
-        raise ConfigError(f'tasks.factory: {file} has no function "{function_name}".')
+    factory = load_function(config.factory, setting="tasks.factory")
     made: Any = factory(name=config.name, seed=config.seed, run_seed=run_seed, **config.settings)
     missing = [n for n in ("size", "problem", "verify", "solution") if not hasattr(made, n)]
     if missing or getattr(made, "name", None) != config.name:
@@ -170,16 +166,3 @@ def _custom_task(config: CustomConfig, run_seed: int) -> Task:
         )
     task: Task = made
     return task
-
-
-def _load_module(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ConfigError(f"tasks.factory: no file {path}. Expected path/to/file.py:function.")
-    # Named after its path, so that two files called task.py do not replace each other.
-    name = f"cogitate_custom_{content_id(str(path.resolve()))}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"tasks.factory: {path} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -222,14 +222,14 @@ class TestLoading:
 
     def test_no_function(self, tmp_path: Path):
         with pytest.raises(
-            ConfigError, match='no function brevty.*It has: brevity. Did you mean "b'
+            ConfigError, match='has no function "brevty".*It has: brevity. Did you mean "b'
         ):
             (tmp_path / "r.py").write_text("def brevity(completions): ...\nx = 3")
             CustomReward(CustomRewardConfig(path=f"{tmp_path}/r.py:brevty"))
 
     def test_not_a_function(self, tmp_path: Path):
         (tmp_path / "r.py").write_text("f = 3")
-        with pytest.raises(ConfigError, match="no function f in the file. It has: no functions"):
+        with pytest.raises(ConfigError, match='has no function "f". It has: no functions'):
             CustomReward(CustomRewardConfig(path=f"{tmp_path}/r.py:f"))
 
     def test_a_file_that_does_not_run_may_be_mended(self, tmp_path: Path):
