@@ -53,9 +53,9 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--steps", type=int, default=24, help="RL steps after the cold start")
-    parser.add_argument("--zero-steps", type=int, default=12, help="R1-Zero steps")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--steps", type=int, default=48, help="RL steps after the cold start")
+    parser.add_argument("--zero-steps", type=int, default=6, help="R1-Zero steps")
     parser.add_argument("--problems", type=int, default=80, help="held-out problems")
     parser.add_argument("--gsm8k", type=Path, help="also run two steps on this GSM8K JSONL file")
     parser.add_argument("--out", type=Path, default=Path("runs/study-think"))
