@@ -50,7 +50,12 @@ def run_arm(
     slug = name.replace(" ", "-").replace(",", "").lower()
     overrides = [*overrides, f"output_dir={out}", f"name={slug}-seed{seed}"]
     if train_seconds is not None:
-        overrides.append(f"sft.steps={_steps_that_fit(config_path, overrides, train_seconds)}")
+        begun = out / f"{slug}-seed{seed}" / "config.toml"
+        if resume and begun.is_file():  # its budget was measured when it began
+            steps = load_config(begun).sft.steps
+        else:
+            steps = _steps_that_fit(config_path, overrides, train_seconds)
+        overrides.append(f"sft.steps={steps}")
     config = load_config(config_path, overrides)
     print(f"== {name}, seed {seed} -> {config.run_dir}", flush=True)
     result = run(config, resume=resume, listener=PlainDisplay())

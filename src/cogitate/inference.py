@@ -19,6 +19,7 @@ from cogitate.tasks.mixture import Mixture, build_mixture
 from cogitate.text.chat import Chat, problem_key
 from cogitate.text.tokenizer import Tokenizer
 from cogitate.train.evaluate import evaluate as evaluate_problems
+from cogitate.train.evaluate import evaluation_seed
 
 QUESTION_TASK = "question"
 
@@ -166,7 +167,7 @@ def evaluate(
         step=0,
         config=settings,
         max_tokens=config.sampling.max_tokens,
-        seed=config.seed,
+        seed=evaluation_seed(config.seed),
     )
 
 

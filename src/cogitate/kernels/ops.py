@@ -172,7 +172,7 @@ class _Linear(torch.autograd.Function):
         d_weight = _weight_gradient(dy, used, weight) if needs_weight else None
         d_bias = dy.sum(dim=0) if needs_bias else None
         dx = matmul(dy, weight) if needs_x or needs_norm else None
-        if rstd is None or dx is None:
+        if norm is None or rstd is None or dx is None:
             return dx, d_weight, d_bias, None, None
         dx, d_norm = _norm_rows_backward(dx, x, norm, rstd)
         return dx, d_weight, d_bias, d_norm, None

@@ -12,12 +12,18 @@ from cogitate.protocols import RolloutEngine, Scoring
 from cogitate.rewards.config import RewardConfig
 from cogitate.rewards.rubric import Rubric
 from cogitate.schema import Completion, EvalResult, FinishReason, Problem, SamplingParams
+from cogitate.tasks.hashing import hash64
 from cogitate.tasks.mixture import Mixture
 from cogitate.text.chat import Chat
 from cogitate.train.rollout_rows import rollout_row
 
 Mode = Literal["greedy", "sampled"]
 ALL = "all"
+
+
+def evaluation_seed(run_seed: int) -> int:
+    """The sampling seed of all evaluations of a run, in it and after it: figures repeat."""
+    return hash64("evaluation", run_seed)
 
 
 @runtime_checkable

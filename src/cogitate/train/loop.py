@@ -27,7 +27,7 @@ from cogitate.tasks.hashing import hash64
 from cogitate.trackers import open_trackers
 from cogitate.train.components import Components, ExampleSource
 from cogitate.train.drawing import fits, fitting
-from cogitate.train.evaluate import ALL, evaluate, held_out_problems
+from cogitate.train.evaluate import ALL, evaluate, evaluation_seed, held_out_problems
 from cogitate.train.final import save_final
 from cogitate.train.grpo import grpo_step
 from cogitate.train.interrupts import StopRequest, stop_requests
@@ -281,7 +281,7 @@ class TrainingLoop:
             step=step,
             config=self.config.eval,
             max_tokens=self.config.sampling.max_tokens,
-            seed=hash64("evaluation", self.config.seed),
+            seed=evaluation_seed(self.config.seed),
         )
         self.record.evaluation(step, results, rows)
         self.state.last_eval_step = step

@@ -21,7 +21,11 @@ from cogitate.filesystem import DISK, FileSystem
 from cogitate.models.transformer import Transformer
 from cogitate.protocols import Placement
 from cogitate.rundir import RunDir
+from cogitate.train.inputs import fingerprints
 from cogitate.train.resume import MAY_CHANGE, LoopState, require_same_config
+
+INPUTS = "contents"
+"""Where a checkpoint's settings keep the hashes of the files that they name."""
 
 
 class Saver:
@@ -41,6 +45,7 @@ class Saver:
         self.files = files
         self.newest: Path | None = None
         self._config_values = config.model_dump(mode="json")
+        self._inputs = fingerprints(config)
 
     def parts(self) -> dict[str, Saveable]:
         """What has weights of its own: the policy, and a reference that gets refreshed."""
@@ -64,7 +69,7 @@ class Saver:
             step=state.step,
             policy_version=self.placement.policy.version,
             state=state.to_json(),
-            config=self._config_values,
+            config={**self._config_values, INPUTS: self._inputs},
             parts=self.parts(),
             keep=self.config.checkpoint.keep,
             finite=self.weights_are_finite(),
@@ -93,8 +98,11 @@ class Saver:
             )
         if checkpoint is None:
             return None, [], {}
-        saved = replace(checkpoint, config=self._with_defaults(checkpoint.config))
-        changes = require_same_config(saved, self._config_values, may_change=MAY_CHANGE)
+        values = dict(checkpoint.config)
+        inputs = values.pop(INPUTS, self._inputs)  # not noted by older versions
+        saved = replace(checkpoint, config={**self._with_defaults(values), INPUTS: inputs})
+        current = {**self._config_values, INPUTS: self._inputs}
+        changes = require_same_config(saved, current, may_change=MAY_CHANGE)
         checkpoint.load(self.parts())
         self.placement.sync_weights()
         self.newest = checkpoint.path
