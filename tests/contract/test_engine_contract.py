@@ -217,6 +217,18 @@ def test_weights_that_are_not_numbers_are_an_error_and_no_tokens(
             make().generate(PROMPTS, params, n=1)
 
 
+def test_one_logit_that_is_not_a_number_is_an_error_too(
+    model_and_engine: tuple[Transformer, Make],
+) -> None:
+    model, make = model_and_engine
+    with torch.no_grad():
+        model.head_weight[77] = float("nan")
+    prompts = [p for p in PROMPTS if 77 not in p.token_ids]
+    for temperature in (0.0, 1.0):
+        with pytest.raises(EngineError, match="not finite"):
+            make().generate(prompts, SamplingParams(max_tokens=2, temperature=temperature), n=1)
+
+
 def test_without_the_matrix_unit_the_native_decoder_keeps_the_contract() -> None:
     require_kernels()
     if not has_matrix_unit():

@@ -47,9 +47,13 @@ def _compile(compiler: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / target.name
         command = [compiler, *FLAGS, "-shared", "-fvisibility=hidden", "-o", str(built)]
-        subprocess.run(
-            [*command, *map(str, SOURCES), "-lm"], check=True, capture_output=True, timeout=120
-        )
+        command += [*map(str, SOURCES), "-lm"]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+        except subprocess.CalledProcessError:
+            # An assembler may be too old for a processor's matrix unit; vectors will do.
+            command.append("-mno-amx-tile")
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
         built.replace(target)
 
 

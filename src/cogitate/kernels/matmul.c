@@ -3,9 +3,10 @@
  * A float32 has 24 significant bits, a bfloat16 has 8: every operand is cut into three bfloat16
  * parts, a = a0 + a1 + a2, which is exact, and of the nine products the six that matter are summed
  * in float32: a0 b0 + (a0 b1 + a1 b0) + (a0 b2 + a1 b1 + a2 b0). What is left out is below 2^-21 of
- * |a b|, less than what float32 sums of this length round off. The unit is so much faster than the
- * vector registers that six passes still win. Not kept: an infinity becomes NaN, and parts below
- * 1e-38 count as zero. Paper: Henry, Tang, Heinecke (arXiv:1904.06376), who round the parts to
+ * |a b|, 2^-25 on average and always towards zero: in sums of usual length less than float32 rounds
+ * off. The unit is so much faster than the vector registers that six passes still win. Not kept: an
+ * infinity becomes NaN, and products of parts below 1e-38 count as zero, so that results below about
+ * 1e-32 lose digits. Paper: Henry, Tang, Heinecke (arXiv:1904.06376), who round the parts to
  * nearest; here they are cut off, which is cheaper and still exact.
  *
  * Every output element adds its terms in an order that depends on the depth alone, never on the
@@ -23,7 +24,7 @@
 int omp_get_thread_num(void);
 int omp_get_num_threads(void);
 
-#if defined(__AMX_BF16__) && defined(__AVX512BW__) && defined(__linux__)
+#if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AVX512BW__) && defined(__linux__)
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -35,6 +36,10 @@ int omp_get_num_threads(void);
 #define STEP_WORDS (6 * TILE_WORDS)  /* three parts of two tiles */
 #define PANEL_BYTES (1100 * 1024)    /* packed right operand that stays in the second-level cache */
 #define LONGEST 576                  /* depth of a pass: the left operand's panel is then 108 KiB */
+
+/* Everything that was stored through this pointer is really stored: the compiler does not know that
+ * tile instructions read memory. */
+#define SEEN(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
 
 /* Whether this process may use the matrix unit: the kernel grants it once, for all threads. */
 API int cg_matrix_unit(void) {
@@ -57,6 +62,7 @@ static void tiles_on(void) {
         shape.bytes[t] = 64;
         shape.rows[t] = 16;
     }
+    SEEN(&shape); /* gcc's header declares only 8 of the 64 bytes as read */
     _tile_loadconfig(&shape);
 }
 
@@ -200,6 +206,8 @@ static void pack_panels(uint16_t *out, Operand o, long rows, long depth, int rig
 /* Adds one step of depth to the output tiles, smallest terms first. Each load serves as many
  * products as the registers allow; the next step of the right operand is fetched meanwhile. */
 INLINE void multiply_step(const uint16_t *a, const uint16_t *b, int wide) {
+    SEEN(a);
+    SEEN(b);
     LEFT(0); RIGHT(2); AHEAD(4); MULTIPLY;
     RIGHT(1); AHEAD(5); MULTIPLY;
     LEFT(1); AHEAD(2); MULTIPLY;
@@ -252,8 +260,9 @@ static uint16_t *workspace(size_t words) {
     static _Thread_local size_t size;
     if (size < words) {
         free(room);
-        size = words;
         room = aligned_alloc(64, (words * 2 + 8191) / 4096 * 4096);
+        if (!room) abort(); /* a few megabytes: nothing else will work either */
+        size = words;
     }
     return room;
 }

@@ -2,7 +2,7 @@
  *
  * SIMD runs across the batch: every activation is stored feature-major, (features, lanes), so a
  * vector register holds one feature of VL lanes and every weight is a broadcast. Weights are read
- * in place in their training layout, (out, in) row-major: nothing is packed or copied, so the
+ * in place in their training layout, (out, in) row-major: no copy of them is kept, so the
  * optimizer's update is visible to the next rollout at once. Each output element accumulates over
  * its inputs in one fixed order whatever the number of lanes, so a lane's result does not depend
  * on who else is in the batch, bit for bit.
@@ -47,10 +47,10 @@ INLINE vec vmin(vec a, vec b) {
     return (vec)(((ivec)a & take) | ((ivec)b & ~take));
 }
 
-/* exp(x), 0 below -87.3 and exp(88) above 88: Cephes' polynomial, relative error below 2e-7. */
+/* exp(x), 0 below -87.3, exp(88) above 88, NaN of NaN: Cephes' polynomial, error below 2e-7. */
 INLINE vec vexp(vec x) {
     const vec low = splat(-87.3f);
-    ivec dead = x < low;
+    ivec dead = x < low, not_a_number = x != x;
     x = vmin(vmax(x, low), splat(88.0f));
     vec scaled = x * splat(1.44269504088896341f) + splat(12582912.0f);
     vec n = scaled - splat(12582912.0f);
@@ -63,7 +63,7 @@ INLINE vec vexp(vec x) {
     p = p * r + splat(5.0000001201e-1f);
     p = p * r * r + r + splat(1.0f);
     ivec bits = ((ivec)scaled << 23) + (ivec)p; /* adds n to the exponent of p */
-    return (vec)(bits & ~dead);
+    return (vec)((bits & ~dead) | not_a_number);
 }
 
 API int cg_lanes(void) { return VL; }
@@ -511,7 +511,7 @@ API void cg_softmax_rows(float *logits, long rows, long vocab, float beta, const
             for (long v = start; v < end; v += VL) {
                 vec z;
                 memcpy(&z, row + v, sizeof z);
-                z = vmax((z - splat(peak)) * splat(beta), splat(-1e4f));
+                z = vmax(splat(-1e4f), (z - splat(peak)) * splat(beta)); /* NaN stays */
                 vec e = vexp(z);
                 memcpy(row + v, &e, sizeof e);
                 part += e;

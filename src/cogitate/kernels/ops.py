@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from cogitate.kernels.build import load
 
@@ -64,6 +65,8 @@ def matmul(
     operands = (a, b) if out is None else (a, b, out)
     packed = (
         m * n * k >= _WORTH_PACKING
+        and b.shape[0] == k
+        and (out is None or out.shape == (m, n))
         and all(t.device.type == "cpu" and t.dtype == torch.float32 for t in operands)
         and all(1 in t.stride() for t in (a, b))
         and (out is None or out.stride(1) == 1)
@@ -127,6 +130,7 @@ class _RMSNorm(torch.autograd.Function):
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         return *_norm_rows_backward(dy, *ctx.saved_tensors), None
 
@@ -144,7 +148,7 @@ def rms_norm(
 
 def _weight_gradient(dy: Tensor, x: Tensor, weight: Tensor) -> Tensor | None:
     """dy^T x, or None after adding it to ``weight.grad``."""
-    if _in_place.get() and weight.grad is not None:
+    if _in_place.get() and weight.is_leaf and weight.grad is not None:
         matmul(dy.T, x, out=weight.grad, add=True)
         return None
     return matmul(dy.T, x)
@@ -164,6 +168,7 @@ class _Linear(torch.autograd.Function):
         return y if bias is None else y.add_(bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, norm = ctx.saved_tensors
         needs_x, needs_weight, needs_bias, needs_norm, _ = ctx.needs_input_grad
@@ -209,6 +214,7 @@ class _SwiGLULinear(torch.autograd.Function):
         return y if bias is None else y.add_(bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         gate_up, weight = ctx.saved_tensors
         needs_input, needs_weight, needs_bias = ctx.needs_input_grad
@@ -250,6 +256,7 @@ class _Rotate(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
         grad = grad.clone(memory_format=torch.contiguous_format)

@@ -10,6 +10,7 @@ Letters here: S distinct prefixes, P longest prefix, N rows, C longest suffix, T
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
@@ -141,34 +142,67 @@ def select_rows(batch: BatchT, rows: slice | Tensor) -> BatchT:
     return type(batch)(**cut)
 
 
-def microbatches(batch: BatchT, *, max_tokens: int) -> Iterator[BatchT]:
-    """Consecutive rows of at most ``max_tokens`` tokens; a prompt shared by neighbours counts once.
+def microbatches(
+    batch: BatchT, *, max_tokens: int, share_prefixes: bool = True
+) -> Iterator[BatchT]:
+    """Consecutive rows of at most ``max_tokens`` packed tokens.
 
-    As few micro-batches as that allows, and of about equal size: a small one left over would use
-    the machine badly. A longer row is a micro-batch of its own. Attention pads rows to the longest,
-    so a micro-batch is also at most ``PADDING_LIMIT * max_tokens`` tokens with that padding: one
-    long completion among short ones does not take the memory of a batch of long ones.
+    As few micro-batches as taking rows greedily gives, and of about equal size: a small one left
+    over would use the machine badly. A longer row is a micro-batch of its own. Attention pads rows
+    to the longest, so a micro-batch is also at most ``PADDING_LIMIT * max_tokens`` tokens with that
+    padding: one long completion among short ones does not take the memory of a batch of long ones.
     """
     lengths = batch.attention_mask.sum(dim=1).tolist()
-    completions = batch.completion_mask.sum(dim=1).tolist()
-    costs, previous = [], None
-    for row, (length, completion) in enumerate(zip(lengths, completions, strict=True)):
-        prompt = batch.token_ids[row, : length - completion].tolist()
-        costs.append(length if prompt != previous else completion)
-        previous = prompt
-    parts = -(-sum(costs) // max_tokens)
-    enough = sum(costs) / max(parts, 1)
-    first, size, longest = 0, 0, 0
+    splits = _prefix_lengths(batch.completion_mask, lengths)
+    prompts = [ids[:n] for ids, n in zip(batch.token_ids.tolist(), splits, strict=True)]
+    costs = [
+        length - split if share_prefixes and row and prompts[row] == prompts[row - 1] else length
+        for row, (length, split) in enumerate(zip(lengths, splits, strict=True))
+    ]
+    for first, end in pairwise([*_even_starts(lengths, costs, max_tokens), len(lengths)]):
+        yield select_rows(batch, slice(first, end))
+
+
+def _even_starts(lengths: list[int], costs: list[int], max_tokens: int) -> list[int]:
+    """First rows of micro-batches: no more of them than greedy, none much smaller than others."""
+    best = _starts(lengths, costs, max_tokens, parts=None)
+    even = _starts(lengths, costs, max_tokens, parts=len(best))
+    if len(even) <= len(best):
+        return even
+    low, high = (
+        1,
+        max_tokens,
+    )  # a cut inside a group costs its prompt again: lower the limit instead
+    while low < high:
+        middle = (low + high) // 2
+        found = _starts(lengths, costs, middle, parts=None)
+        if len(found) <= len(best):
+            high, best = middle, found
+        else:
+            low = middle + 1
+    return best
+
+
+def _starts(
+    lengths: list[int], costs: list[int], max_tokens: int, *, parts: int | None
+) -> list[int]:
+    """First rows of micro-batches: each as full as it may be, or an even share of ``parts``.
+
+    ``costs`` are rows behind the one before; the first row of a micro-batch costs its length.
+    """
+    starts, size, longest, share = [], 0, 0, float(max_tokens)
     for row, (length, cost) in enumerate(zip(lengths, costs, strict=True)):
         longest = max(longest, length)
-        padded = (row - first + 1) * longest
+        padded = (row - starts[-1] + 1) * longest if starts else 0
         full = size + cost > max_tokens or padded > PADDING_LIMIT * max_tokens
-        if row > first and (full or size + cost / 2 > enough):
-            yield select_rows(batch, slice(first, row))
-            first, size, cost, longest = row, 0, length, length
+        if not starts or full or (parts is not None and size + cost / 2 > share):
+            if parts is not None:
+                left = max(parts - len(starts), 1)
+                share = (length + sum(costs[row + 1 :])) / left
+            starts.append(row)
+            size, longest, cost = 0, length, length
         size += cost
-    if first < len(lengths):
-        yield select_rows(batch, slice(first, len(lengths)))
+    return starts
 
 
 def on_device(batch: BatchT, device: torch.device) -> BatchT:

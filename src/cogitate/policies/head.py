@@ -75,7 +75,7 @@ class Head:
         self.library = None
         if weight.device.type == "cpu":
             self.library, _ = load()
-        self._buffer = torch.empty(0)
+        self._buffer = torch.empty(0, device=weight.device)
 
     def probabilities(
         self, hidden: Float[Tensor, "m d"], target: Int[Tensor, " m"]

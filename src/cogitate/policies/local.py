@@ -1,7 +1,7 @@
 """The policy in this process: forward and backward on packed micro-batches, AdamW, saving."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -36,7 +36,7 @@ class LocalScorer:
     def logprobs(self, batch: TokenBatch) -> Float[Tensor, "N L"]:
         """Token-aligned log-probs in nats at the sampling temperature, 0.0 off the mask."""
         rows = []
-        for micro in microbatches(batch, max_tokens=self.micro_batch_tokens):
+        for micro in self._microbatches(batch):
             layout = pack(micro, share_prefixes=self.share_prefixes)
             tokens = head_input(micro, layout)
             hidden = self.model.hidden(layout.to(self.model.device))
@@ -47,6 +47,10 @@ class LocalScorer:
             grid[:, : mask.shape[1]].masked_scatter_(mask, values.cpu())
             rows.append(grid)
         return torch.cat(rows)
+
+    def _microbatches(self, batch: TokenBatch) -> Iterator[TokenBatch]:
+        sharing = self.share_prefixes
+        return microbatches(batch, max_tokens=self.micro_batch_tokens, share_prefixes=sharing)
 
     def save(self, directory: Path) -> None:
         """model.safetensors, under our own parameter names."""
@@ -110,7 +114,7 @@ class LocalPolicy(LocalScorer):
         """Loss of some rows; its gradient adds to what has accumulated since the last update."""
         metrics: dict[str, Metric] = {}
         loss = torch.zeros(())
-        for micro in microbatches(batch, max_tokens=self.micro_batch_tokens):
+        for micro in self._microbatches(batch):
             layout = pack(micro, share_prefixes=self.share_prefixes)
             tokens = head_input(micro, layout).to(self.model.device)
             hidden = self.model.hidden(layout.to(self.model.device))

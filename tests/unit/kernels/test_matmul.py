@@ -1,5 +1,6 @@
 """Products on the matrix unit against float64, and what they promise: exactness and order."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -9,9 +10,13 @@ import torch
 from torch import Tensor
 
 from cogitate.kernels import ops
+from cogitate.kernels.build import load
 from kernel_models import require_kernels
 
-SHAPES = [(130, 257, 131), (512, 33, 300), (33, 70, 2000), (96, 3072, 64), (1, 40, 120_000)]
+SHAPES = [
+    *((130, 257, 131), (512, 33, 300), (33, 70, 2000), (96, 3072, 64), (1, 40, 120_000)),
+    *((33, 700, 577), (5, 12_000, 71)),  # more than one group of columns, more than one pass
+]
 FLOAT32_STEP = 2.0**-24
 
 
@@ -102,6 +107,34 @@ def test_small_products_and_other_dtypes_are_left_to_torch() -> None:
     assert torch.equal(ops.matmul(a, b), a @ b)
     double = ops.matmul(random(200, 200).double(), random(200, 200).double())
     assert double.dtype == torch.float64
+
+
+def test_shapes_that_do_not_fit_are_an_error_at_any_size() -> None:
+    for size in (4, 256):
+        with pytest.raises(Exception, match="k=|mat1 and mat2"):
+            ops.matmul(torch.ones(size, size), torch.ones(size // 2, size))
+        with pytest.raises(Exception, match="n=|shape"):
+            ops.matmul(torch.ones(size, size), torch.ones(size, size), out=torch.ones(size, 9))
+
+
+@pytest.mark.parametrize("shape", [(70, 45), (96, 64), (33, 601)])
+@pytest.mark.parametrize("lanes", [16, 32, 48, 304])
+@pytest.mark.parametrize("add", [False, True])
+def test_weights_times_lanes_for_any_number_of_lanes(
+    shape: tuple[int, int], lanes: int, add: bool
+) -> None:
+    require_kernels()
+    library, _ = load()
+    assert library is not None
+    n, k = shape
+    w, x, bias = random(n, k), random(k, lanes, seed=1), random(n, seed=2)
+    y, first = torch.ones(n, lanes), torch.ones(n, 16)
+    for out, inputs in ((y, x), (first, x[:, :16].contiguous())):
+        pointers = [ctypes.c_void_p(t.data_ptr()) for t in (out, inputs, w, bias)]
+        sizes = [ctypes.c_long(size) for size in (n, k, out.shape[1])]
+        library.cg_linear(*pointers, *sizes, ctypes.c_int(add))
+    torch.testing.assert_close(y, w @ x + bias[:, None] + add, rtol=1e-5, atol=1e-4)
+    assert torch.equal(y[:, :16], first)
 
 
 def test_the_matrix_unit_can_be_turned_off() -> None:

@@ -1,5 +1,6 @@
 """The packed layout: every token has one place, prompts are stored once, splits keep all rows."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +94,26 @@ def test_microbatches_keep_all_rows_in_order_within_the_budget(
     assert rebuilt == [prompt + completion for prompt, completion in rows]
     for part in parts:
         assert len(part.token_ids) == 1 or len(pack(part).token_ids) <= max_tokens
+    for part in microbatches(whole, max_tokens=max_tokens, share_prefixes=False):
+        alone = len(pack(part, share_prefixes=False).token_ids)
+        assert len(part.token_ids) == 1 or alone <= max_tokens
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([([i], [0] * 124) for i in range(73)], 10),
+        ([(list(range(i, i + 200)), [0] * 60) for i in range(7) for _ in range(8)], 6),
+    ],
+)
+def test_microbatches_are_few_and_none_is_a_small_leftover(
+    rows: list[tuple[list[int], list[int]]], count: int
+) -> None:
+    parts = list(microbatches(batch(*rows), max_tokens=1000))
+    tokens = [len(pack(part).token_ids) for part in parts]
+    assert max(tokens) <= 1000
+    assert len(parts) == count
+    assert min(tokens) >= 0.5 * max(tokens)
 
 
 def test_select_rows_cuts_to_the_longest_and_moves_between_devices() -> None:
