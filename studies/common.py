@@ -150,6 +150,6 @@ def write_study(
     if write:
         DOCS.mkdir(parents=True, exist_ok=True)
         (DOCS / f"{name}.md").write_text(text)
-        rows = [asdict(arm) for arm in arms]
+        rows = [{**asdict(arm), "run_dir": Path(arm.run_dir).name} for arm in arms]
         (DOCS / f"{name}.json").write_text(json.dumps(rows, indent=1, default=str) + "\n")
     return text
