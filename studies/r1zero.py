@@ -1,10 +1,11 @@
 """Does pure RL teach SmolLM2 the demo's tasks? Three seeds, a control, a supervised rival.
 
-For every seed: the demo's run; the same run with a random reward, which must not help; and
-supervised fine-tuning on the tasks' worked solutions for the time that RL took. Writes
+For every seed: the demo's run; the same run with a coin flip as its reward, which must not help; a
+coin flip for answers that end by themselves and nothing for others, which may; and supervised
+fine-tuning on the tasks' worked solutions for the time that RL took. Writes
 docs/studies/r1zero.{md,json} and prints the table.
 
-    make study-r1zero            # three seeds, about 30 minutes on two cores
+    make study-r1zero            # three seeds, about 45 minutes on two cores
     python studies/r1zero.py --seeds 0 --steps 10   # a quick look
 """
 
@@ -37,8 +38,13 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
         common.append(f"grpo.steps={options.steps}")
     out, resume = options.out, options.resume
     arms = [run_arm("RL", CONFIG, seed, common, out, resume=resume)]
+    random = [*common, "reward.accuracy=0.0", "reward.random=1.0"]
     if wanted(seed, options.control_seeds):
-        random = [*common, "reward.accuracy=0.0", "reward.random=1.0"]
+        # The demo pays nothing for an answer that was cut off, which says something about the
+        # answer. A control must not: every completion gets the coin.
+        coin = [*random, 'reward.truncated="score"']
+        arms.append(run_arm("coin flip", CONFIG, seed, coin, out, resume=resume))
+    if wanted(seed, options.ending_seeds):
         arms.append(run_arm("random reward", CONFIG, seed, random, out, resume=resume))
     if wanted(seed, options.sft_seeds):
         sft = [*common, "algorithm=sft", "sft.steps=100000", "optimizer.warmup_steps=3"]
@@ -64,7 +70,8 @@ def verdicts(arms: list[Arm]) -> list[str]:
     lines = []
     for mode, goal in WANTED.items():
         found = [gains(arm, mode) for arm in arms if arm.name == "RL"]
-        control = [gains(arm, mode) for arm in arms if arm.name == "random reward"]
+        control = [gains(arm, mode) for arm in arms if arm.name == "coin flip"]
+        ending = [gains(arm, mode) for arm in arms if arm.name == "random reward"]
         reached = all(gain >= goal for gain in found)
         lines.append(
             f"{mode}: RL gained {', '.join(f'{100 * g:+.1f}' for g in found)} points "
@@ -72,17 +79,25 @@ def verdicts(arms: list[Arm]) -> list[str]:
         )
         still = all(gain <= MAY_DRIFT for gain in control)
         lines.append(
-            f"{mode}: the random-reward control gained "
-            f"{', '.join(f'{100 * g:+.1f}' for g in control)} points "
+            f"{mode}: the coin-flip control gained "
+            f"{', '.join(f'{100 * g:+.1f}' for g in control) or '(not run)'} points "
             f"({'never' if still else 'SOMETIMES'} above +{100 * MAY_DRIFT:.0f})."
         )
+        if ending:
+            lines.append(
+                f"{mode}: a coin flip only for answers that end by themselves gained "
+                f"{', '.join(f'{100 * g:+.1f}' for g in ending)} points: to end is a skill too."
+            )
     return lines
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--control-seeds", type=int, nargs="*", help="seeds with a control (all)")
+    parser.add_argument("--control-seeds", type=int, nargs="*", help="seeds with a coin flip (all)")
+    parser.add_argument(
+        "--ending-seeds", type=int, nargs="*", help="seeds with a coin flip for endings (all)"
+    )
     parser.add_argument("--sft-seeds", type=int, nargs="*", help="seeds with an SFT run (all)")
     parser.add_argument("--steps", type=int, default=0, help="steps of RL instead of the config's")
     parser.add_argument("--problems", type=int, default=100, help="held-out problems per task")
