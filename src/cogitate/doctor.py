@@ -195,6 +195,8 @@ def check_kernels() -> Check:
         seen = f"native, {unit} a matrix unit (AMX), compiled at {seen}"
         return Check(name="kernels", status="ok", seen=seen)
     advice = "Rollouts are slower without them. Install a C compiler: apt-get install gcc"
+    if "COGITATE_KERNELS" in seen:
+        advice = "Rollouts are slower without them. Unset COGITATE_KERNELS to have them."
     return Check(name="kernels", status="warn", seen=f"torch only: {seen}", advice=advice)
 
 

@@ -131,7 +131,7 @@ class _Planner:
         self.mixture = build_mixture(self.config.tasks, self.config.seed)
         wrong: list[str] = []
         for name, task in self.mixture.tasks.items():
-            for problem in self.mixture.held_out(name, 8):
+            for problem in self.mixture.held_out(name, min(8, self.config.eval.problems_per_task)):
                 if problem.answer is not None:
                     _, answer = task.solution(problem)
                     wrong += [problem.id] if task.verify(problem, answer) != 1.0 else []

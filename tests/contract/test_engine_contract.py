@@ -205,6 +205,27 @@ def test_native_refuses_what_it_cannot_run() -> None:
     assert type(LocalEngine(model, letters, kernels="auto").decoder).__name__ == "TorchDecoder"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": -1.0},
+        {"temperature": float("nan")},
+        {"top_p": 0.0},
+        {"top_p": 3.0},
+        {"top_k": -3},
+    ],
+)
+def test_sampling_parameters_that_make_no_sense_are_refused(
+    model_and_engine: tuple[Transformer, Make], wrong: dict[str, float]
+) -> None:
+    _, make = model_and_engine
+    (name,) = wrong
+    with pytest.raises(EngineError, match=rf"sampling\.{name} = .*expected"):
+        make().generate(PROMPTS, SamplingParams(max_tokens=2, **wrong), n=1)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match=r"sampling\.n = -1"):
+        make().generate(PROMPTS, SamplingParams(max_tokens=2), n=-1)
+
+
 def test_weights_that_are_not_numbers_are_an_error_and_no_tokens(
     model_and_engine: tuple[Transformer, Make],
 ) -> None:

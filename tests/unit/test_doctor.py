@@ -138,9 +138,10 @@ class TestDisk:
 
 def test_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "cogitate.kernels.build.status", lambda: {"available": True, "detail": "/x.so", "lanes": 16}
+        "cogitate.kernels.build.status",
+        lambda: {"available": True, "detail": "/x.so", "lanes": 16, "matrix_unit": False},
     )
-    assert check_kernels().seen == "native, compiled at /x.so"
+    assert check_kernels().seen == "native, without a matrix unit (AMX), compiled at /x.so"
     monkeypatch.setattr(
         "cogitate.kernels.build.status",
         lambda: {"available": False, "detail": "no C compiler", "lanes": 0},

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from cogitate.config import RunConfig, load_config, tasks_config
 from cogitate.display.shapes import aligned, interval, percent
 from cogitate.display.summary import without_copies
@@ -53,7 +55,13 @@ def _with_settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
     table["eval"] |= {name: value for name, value in settings.items() if value is not None}
     if args.max_tokens is not None:
         table["sampling"]["max_tokens"] = args.max_tokens
-    return type(config).model_validate(table)
+    try:
+        return type(config).model_validate(table)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        raise ConfigError(f"the options of eval: {wrong}.") from error
 
 
 def eval_setup(args: argparse.Namespace) -> tuple[RunConfig, Mixture]:

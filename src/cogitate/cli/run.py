@@ -1,6 +1,7 @@
 """``cogitate run`` and ``cogitate plan``."""
 
 import argparse
+import math
 from pathlib import Path
 
 from cogitate.cli.common import ENVIRONMENT, OK, Commands, add_command, add_config, show, warn
@@ -15,6 +16,14 @@ passes and prints what the run will take. Starts nothing and writes nothing.
 """
 
 
+def minutes_of(text: str) -> float:
+    """A number of minutes, 0 or more, for argparse."""
+    minutes = float(text)
+    if not 0.0 <= minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 minutes or more")
+    return minutes
+
+
 def add(commands: Commands) -> None:
     """Register both commands."""
     parser = add_command(commands, "run", _run, help="train as a TOML file says", description=_RUN)
@@ -26,7 +35,7 @@ def add(commands: Commands) -> None:
         "--run-dir", type=Path, metavar="DIR", help="run directory (default: output_dir/name)"
     )
     parser.add_argument(
-        "--max-minutes", type=float, metavar="M",
+        "--max-minutes", type=minutes_of, metavar="M",
         help="stop in time, saved, after this long in all attempts together",
     )  # fmt: skip
     parser.add_argument(

@@ -5,6 +5,7 @@ newly admitted prompts, sample one token per lane, retire what has ended. A prom
 for its group and its keys and values are stored once; samples read them there.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -111,9 +112,10 @@ class LocalEngine:
         """``n`` completions for each prompt.
 
         Raises:
-            EngineError: a prompt is empty, or prompt and completion do not fit the context.
+            EngineError: a prompt is empty, prompt and completion do not fit the context, or a
+                sampling parameter makes no sense.
         """
-        self._check(prompts, params)
+        self._check(prompts, params, n)
         if not prompts or n == 0:
             return [[] for _ in prompts]
         run = _Generation(self, prompts, params, n, on_finish)
@@ -121,9 +123,16 @@ class LocalEngine:
             pass
         return run.results()
 
-    def _check(self, prompts: Sequence[Prompt], params: SamplingParams) -> None:
-        if params.max_tokens < 1:
-            raise EngineError(f"sampling.max_tokens = {params.max_tokens}: expected at least 1.")
+    def _check(self, prompts: Sequence[Prompt], params: SamplingParams, n: int) -> None:
+        for name, value, wanted, is_fine in (
+            ("max_tokens", params.max_tokens, "at least 1", params.max_tokens >= 1),
+            ("temperature", params.temperature, "0 or more", 0.0 <= params.temperature < math.inf),
+            ("top_p", params.top_p, "more than 0, at most 1", 0.0 < params.top_p <= 1.0),
+            ("top_k", params.top_k, "0 (all) or more", params.top_k >= 0),
+            ("n", n, "0 or more", n >= 0),
+        ):
+            if not is_fine:
+                raise EngineError(f"sampling.{name} = {value}: expected {wanted}.")
         limit, vocab = self.max_length, self.model.config.vocab_size
         for number, prompt in enumerate(prompts):
             if not prompt.token_ids:

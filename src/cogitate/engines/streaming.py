@@ -17,7 +17,7 @@ def stream(
     Raises:
         EngineError: prompt and completion do not fit the context.
     """
-    engine._check([prompt], params)
+    engine._check([prompt], params, 1)
     finished: list[Completion] = []
     run = _Generation(engine, [prompt], params, 1, lambda _p, _s, done: finished.append(done))
     shown = ""

@@ -72,8 +72,11 @@ def load() -> tuple[ctypes.CDLL | None, str]:
 
     torch must be imported first: it brings the OpenMP runtime whose threads the kernels share.
     """
-    if os.environ.get("COGITATE_KERNELS") == "torch":
+    wanted = os.environ.get("COGITATE_KERNELS", "")
+    if wanted == "torch":
         return None, "turned off by COGITATE_KERNELS=torch"
+    if wanted not in ("", "native", "vector"):
+        return None, f"COGITATE_KERNELS={wanted} is not known: expected native, vector or torch"
     compiler = _compiler()
     if compiler is None:
         return None, "no C compiler found (install gcc or clang for faster rollouts)"

@@ -156,7 +156,15 @@ def build_mixture(configs: Sequence[TaskConfig], seed: int) -> Mixture:
 
 def _custom_task(config: CustomConfig, run_seed: int) -> Task:
     factory = load_function(config.factory, setting="tasks.factory")
-    made: Any = factory(name=config.name, seed=config.seed, run_seed=run_seed, **config.settings)
+    try:
+        made: Any = factory(
+            name=config.name, seed=config.seed, run_seed=run_seed, **config.settings
+        )
+    except Exception as error:  # the boundary to code that is not ours
+        raise ConfigError(
+            f"tasks.factory: {config.factory} raised {type(error).__name__}: {error}. It is called "
+            "with name, seed, run_seed and the settings of the task, as keywords."
+        ) from error
     missing = [n for n in ("size", "problem", "verify", "solution") if not hasattr(made, n)]
     if missing or getattr(made, "name", None) != config.name:
         raise ConfigError(

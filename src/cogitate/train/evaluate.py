@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from cogitate.errors import DataError
 from cogitate.eval.estimators import bootstrap_interval, wilson_interval
 from cogitate.insight.words import reflection_counts
 from cogitate.metrics import ACCURACY_PART
@@ -47,8 +48,19 @@ class EvalSettings(Protocol):
 
 
 def held_out_problems(mixture: Mixture, per_task: int) -> dict[str, list[Problem]]:
-    """The first ``per_task`` held-out problems of every task; they never change during a run."""
-    return {name: mixture.held_out(name, per_task) for name in mixture.tasks}
+    """The first ``per_task`` held-out problems of every task; they never change during a run.
+
+    Raises:
+        DataError: a task has none: 0 of 0 is not a result.
+    """
+    problems = {name: mixture.held_out(name, per_task) for name in mixture.tasks}
+    without = [name for name, found in problems.items() if not found]
+    if without and per_task > 0:
+        raise DataError(
+            f"evaluating: the tasks {', '.join(without)} have no held-out problems. Give them more "
+            "rows (15 % are held out) or a held_out_path."
+        )
+    return problems
 
 
 def evaluate(

@@ -171,6 +171,13 @@ def require_same_config(
         for name, values in differences.items()
         if not any(name == a or (a.endswith(".") and name.startswith(a)) for a in may_change)
     }
+    changed = [name.removeprefix("contents.") for name in refused if name.startswith("contents.")]
+    if changed and len(changed) == len(refused):
+        raise CheckpointError(
+            f"{checkpoint.path} was saved with other contents of what {', '.join(changed)} names: "
+            "the file has changed since. Restore it to continue this run, or start a new run under "
+            "another name."
+        )
     if refused:
         listing = "\n".join(f"  {n}: {old!r} -> {new!r}" for n, (old, new) in refused.items())
         raise CheckpointError(

@@ -41,8 +41,10 @@ def make_wheel(directory: Path) -> Preset:
     }
     with zipfile.ZipFile(directory / WHEEL, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
-        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in files))
+            archive.writestr(zipfile.ZipInfo(name), content)  # the same bytes at any time
+        archive.writestr(
+            zipfile.ZipInfo(f"{info}/RECORD"), "".join(f"{name},,\n" for name in files)
+        )
     (directory / "tiny.gguf").unlink()
     return Preset(
         name="tiny",

@@ -33,7 +33,7 @@ def test_data_that_changed_since_the_checkpoint_is_refused(model: Path, tmp_path
     run(config)
     assert run(config, resume=True).step == 4
     write_problems(data, offset=1)
-    with pytest.raises(CheckpointError, match=r"contents\.tasks\.0\.path: '\w+' -> '\w+'"):
+    with pytest.raises(CheckpointError, match=r"other contents of what tasks\.0\.path names"):
         run(config, resume=True)
 
 
@@ -46,7 +46,7 @@ def test_weights_that_were_replaced_are_refused(model: Path, tmp_path: Path) -> 
     run(config)
     weights = next(copy.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\1")
-    with pytest.raises(CheckpointError, match=r"contents\.model\.source"):
+    with pytest.raises(CheckpointError, match="other contents of what model.source names"):
         run(config, resume=True)
 
 
