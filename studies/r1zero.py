@@ -1,7 +1,7 @@
 """Does pure RL teach SmolLM2 the demo's tasks? Three seeds, a control, a supervised rival.
 
-For every seed: the demo's run; the same run with a coin flip as its reward, which must not help; a
-coin flip for answers that end by themselves and nothing for others, which may; and supervised
+For every seed: the demo's run; the same run with a coin flip as its reward, which should not help;
+with a coin flip for answers that end by themselves and nothing for others; and supervised
 fine-tuning on the tasks' worked solutions for the time that RL took. Writes
 docs/studies/r1zero.{md,json} and prints the table.
 
@@ -86,7 +86,7 @@ def verdicts(arms: list[Arm]) -> list[str]:
         if ending:
             lines.append(
                 f"{mode}: a coin flip only for answers that end by themselves gained "
-                f"{', '.join(f'{100 * g:+.1f}' for g in ending)} points: to end is a skill too."
+                f"{', '.join(f'{100 * g:+.1f}' for g in ending)} points."
             )
     return lines
 
