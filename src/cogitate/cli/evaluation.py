@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cogitate.config import RunConfig, load_config, tasks_config
+from cogitate.config_errors import sentences
 from cogitate.display.shapes import aligned, interval, percent
 from cogitate.display.summary import without_copies
 from cogitate.errors import ConfigError
@@ -58,10 +59,8 @@ def _with_settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
     try:
         return type(config).model_validate(table)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
-        raise ConfigError(f"the options of eval: {wrong}.") from error
+        wrong = " ".join(sentence for _, sentence in sentences(error, table, type(config)))
+        raise ConfigError(f"the options of eval: {wrong}") from error
 
 
 def eval_setup(args: argparse.Namespace) -> tuple[RunConfig, Mixture]:

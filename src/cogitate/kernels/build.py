@@ -50,10 +50,11 @@ def _compile(compiler: str, target: Path) -> None:
         command += [*map(str, SOURCES), "-lm"]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=120)
-        except subprocess.CalledProcessError:
+        except subprocess.CalledProcessError as error:
             # An assembler may be too old for a processor's matrix unit; vectors will do.
             command.append("-mno-amx-tile")
-            subprocess.run(command, check=True, capture_output=True, timeout=120)
+            if subprocess.run(command, capture_output=True, timeout=120).returncode:
+                raise error  # not about the matrix unit: the first message tells more
         built.replace(target)
 
 
@@ -87,10 +88,8 @@ def load() -> tuple[ctypes.CDLL | None, str]:
         library = ctypes.CDLL(str(target))
     except (OSError, subprocess.SubprocessError) as error:
         detail = getattr(error, "stderr", b"") or str(error).encode()
-        return (
-            None,
-            f"{compiler} could not build the kernels: {detail.decode(errors='replace')[:300]}",
-        )
+        said = detail.decode(errors="replace")[:300]
+        return None, f"{compiler} could not build the kernels: {said}"
     library.cg_scratch_floats.restype = ctypes.c_long
     return library, str(target)
 

@@ -169,10 +169,8 @@ def _even_starts(lengths: list[int], costs: list[int], max_tokens: int) -> list[
     even = _starts(lengths, costs, max_tokens, parts=len(best))
     if len(even) <= len(best):
         return even
-    low, high = (
-        1,
-        max_tokens,
-    )  # a cut inside a group costs its prompt again: lower the limit instead
+    # A cut inside a group costs its prompt again: lower the limit instead.
+    low, high = 1, max_tokens
     while low < high:
         middle = (low + high) // 2
         found = _starts(lengths, costs, middle, parts=None)

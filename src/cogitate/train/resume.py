@@ -27,6 +27,8 @@ MAY_CHANGE = (
 often, how fast. All others decide what is learnt. Engine settings and micro-batch sizes change it
 by rounding alone."""
 
+CONTENTS = "contents"
+"""Where a checkpoint's settings keep hashes of the files that they name (train/inputs.py)."""
 
 _ROLLOUT_FILE = re.compile(r"(?P<eval>eval-)?(?P<step>\d+)\.jsonl(?P<tmp>\.tmp)?")
 
@@ -171,7 +173,8 @@ def require_same_config(
         for name, values in differences.items()
         if not any(name == a or (a.endswith(".") and name.startswith(a)) for a in may_change)
     }
-    changed = [name.removeprefix("contents.") for name in refused if name.startswith("contents.")]
+    prefix = f"{CONTENTS}."
+    changed = [name.removeprefix(prefix) for name in refused if name.startswith(prefix)]
     if changed and len(changed) == len(refused):
         raise CheckpointError(
             f"{checkpoint.path} was saved with other contents of what {', '.join(changed)} names: "

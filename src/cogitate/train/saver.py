@@ -22,10 +22,7 @@ from cogitate.models.transformer import Transformer
 from cogitate.protocols import Placement
 from cogitate.rundir import RunDir
 from cogitate.train.inputs import fingerprints
-from cogitate.train.resume import MAY_CHANGE, LoopState, require_same_config
-
-INPUTS = "contents"
-"""Where a checkpoint's settings keep the hashes of the files that they name."""
+from cogitate.train.resume import CONTENTS, MAY_CHANGE, LoopState, require_same_config
 
 
 class Saver:
@@ -44,8 +41,7 @@ class Saver:
         self.run_dir = run_dir
         self.files = files
         self.newest: Path | None = None
-        self._config_values = config.model_dump(mode="json")
-        self._inputs = fingerprints(config)
+        self._settings = {**config.model_dump(mode="json"), CONTENTS: fingerprints(config)}
 
     def parts(self) -> dict[str, Saveable]:
         """What has weights of its own: the policy, and a reference that gets refreshed."""
@@ -69,7 +65,7 @@ class Saver:
             step=state.step,
             policy_version=self.placement.policy.version,
             state=state.to_json(),
-            config={**self._config_values, INPUTS: self._inputs},
+            config=self._settings,
             parts=self.parts(),
             keep=self.config.checkpoint.keep,
             finite=self.weights_are_finite(),
@@ -99,10 +95,9 @@ class Saver:
         if checkpoint is None:
             return None, [], {}
         values = dict(checkpoint.config)
-        inputs = values.pop(INPUTS, self._inputs)  # not noted by older versions
-        saved = replace(checkpoint, config={**self._with_defaults(values), INPUTS: inputs})
-        current = {**self._config_values, INPUTS: self._inputs}
-        changes = require_same_config(saved, current, may_change=MAY_CHANGE)
+        contents = values.pop(CONTENTS, self._settings[CONTENTS])  # older versions noted none
+        saved = replace(checkpoint, config={**self._with_defaults(values), CONTENTS: contents})
+        changes = require_same_config(saved, self._settings, may_change=MAY_CHANGE)
         checkpoint.load(self.parts())
         self.placement.sync_weights()
         self.newest = checkpoint.path
