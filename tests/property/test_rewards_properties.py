@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cogitate.rewards.config import CosineLengthConfig, RewardConfig
-from cogitate.rewards.exact import last_number, numbers_equal, parse_number
+from cogitate.verifiers.exact import last_number, numbers_equal, parse_number
 from cogitate.rewards.length import (
     cosine_reward,
     overlong_penalty,

@@ -12,7 +12,7 @@ import unicodedata
 from fractions import Fraction
 from typing import Literal
 
-from cogitate.rewards.exact import last_number, parse_number
+from cogitate.verifiers.exact import last_number, parse_number
 
 Kind = Literal["number", "text", "choice", "none"]
 MAX_TEXT_ANSWER = 200

@@ -8,7 +8,7 @@ from collections import Counter
 from fractions import Fraction
 
 from cogitate.errors import RewardError
-from cogitate.rewards.exact import parse_number
+from cogitate.verifiers.exact import parse_number
 from cogitate.schema import Problem
 from cogitate.tasks.config import CountdownConfig
 from cogitate.tasks.expressions import ExpressionError, compute, parse_expression

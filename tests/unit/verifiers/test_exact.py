@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cogitate.rewards.exact import (
+from cogitate.verifiers.exact import (
     MAX_DIGITS,
     MAX_EXPONENT,
     MAX_NUMBER_CHARS,

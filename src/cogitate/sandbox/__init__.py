@@ -1,0 +1,1 @@
+"""Running programs that nobody trusts: bounded, without network, leaving nothing behind."""

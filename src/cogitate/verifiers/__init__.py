@@ -1,0 +1,1 @@
+"""Verifiers: is this answer right? Pure rules, worker processes and sandboxed programs."""

@@ -1,0 +1,1 @@
+"""Mathematical answers: exact rules first, then math-verify in killable worker processes."""
