@@ -6,6 +6,7 @@ CogitateError
  +- RewardError(RuntimeError)      a problem that cannot be verified at all
  +- EngineError(RuntimeError)      rollouts could not be produced
  +- CheckpointError(RuntimeError)  no checkpoint verifies, or the run directory is in use
+ +- SandboxError(RuntimeError)     no way to run untrusted programs safely on this machine
  +- MissingExtra(ImportError)      an optional dependency; the message names the extra to install
 
 A message has four parts: what was attempted, what was seen, what was expected, what to do.
@@ -34,6 +35,10 @@ class EngineError(CogitateError, RuntimeError):
 
 class CheckpointError(CogitateError, RuntimeError):
     """A checkpoint does not verify, or the run directory is used by someone else."""
+
+
+class SandboxError(CogitateError, RuntimeError):
+    """Untrusted programs cannot be run safely here; the message says what to install or allow."""
 
 
 class MissingExtra(CogitateError, ImportError):
