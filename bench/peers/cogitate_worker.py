@@ -30,7 +30,17 @@ from cogitate.train.losses import GRPOLoss
 _INTEGER = re.compile(r"-?\d+")
 
 
-class LengthReward:
+class OneShot:
+    """A rubric without slow verifiers and without parts that begin late."""
+
+    def at_step(self, step: int, *, last: int) -> None:
+        """Nothing depends on the step."""
+
+    def begin(self, problem: Problem, completion: Completion) -> None:
+        """Nothing is verified beside generation."""
+
+
+class LengthReward(OneShot):
     """The reward that TRL's worker computes: no group is uninformative."""
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> tuple[Reward, ...]:
@@ -38,7 +48,7 @@ class LengthReward:
         return tuple(Reward(value=v, parts={"length": v}) for v in values)
 
 
-class ExactReward:
+class ExactReward(OneShot):
     """1 if the first number in the completion is the gold answer; many groups are all wrong."""
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> tuple[Reward, ...]:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +89,8 @@ def summarize_groups(groups: Sequence[Group]) -> dict[str, float]:
     """What a step sampled: rewards and their parts, lengths, accuracy by task, tokens.
 
     Rewards with an error count only in ``reward/verifier_error`` or, where a rollout was left out
-    on purpose, in ``reward/masked`` (fractions of rollouts); means of rewards are over the rest.
+    on purpose, in ``reward/masked``, and by cause in ``masked/<cause>`` (fractions of rollouts);
+    means of rewards are over the rest. ``verdict/<status>`` are fractions of rollouts too.
     ``reward/std`` is the population standard deviation.
     """
     completions = [rollout.completion for group in groups for rollout in group.rollouts]
@@ -104,6 +105,8 @@ def summarize_groups(groups: Sequence[Group]) -> dict[str, float]:
         **_reward_metrics(valid),
         "reward/verifier_error": (len(rewards) - len(valid) - masked) / len(rewards),
         "reward/masked": masked / len(rewards),
+        **_fractions("masked", [r.cause or "unknown" for r in rewards if r.error], len(rewards)),
+        **_fractions("verdict", [r.status.value for r in rewards if r.status], len(rewards)),
         "completion/length_mean": math.fsum(lengths) / len(lengths),
         "completion/length_p95": percentile(lengths, 0.95),
         "completion/truncated_fraction": truncated / len(completions),
@@ -111,6 +114,10 @@ def summarize_groups(groups: Sequence[Group]) -> dict[str, float]:
         "tokens/prompt": float(sum(_prompt_tokens(group) for group in groups)),
         "tokens/completion": float(sum(lengths)),
     }
+
+
+def _fractions(prefix: str, words: Sequence[str], total: int) -> dict[str, float]:
+    return {f"{prefix}/{word}": n / total for word, n in sorted(Counter(words).items())}
 
 
 def _prompt_tokens(group: Group) -> int:

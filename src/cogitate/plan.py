@@ -23,9 +23,11 @@ from cogitate.models.fetch import resolve_model
 from cogitate.models.hf_config import read_config
 from cogitate.models.info import count_parameters
 from cogitate.registry import build_chat, build_components, build_examples, resolve_device
+from cogitate.rewards.verification import verify
 from cogitate.tasks.mixture import Mixture, build_mixture
 from cogitate.text.chat import Chat
 from cogitate.text.tokenizer import Tokenizer
+from cogitate.verdict import Status
 
 CALIBRATED_UNCERTAINTY = 0.10
 """Relative error allowed for a peak that was measured at a smaller size and scaled."""
@@ -134,7 +136,8 @@ class _Planner:
             for problem in self.mixture.held_out(name, min(8, self.config.eval.problems_per_task)):
                 if problem.answer is not None:
                     _, answer = task.solution(problem)
-                    wrong += [problem.id] if task.verify(problem, answer) != 1.0 else []
+                    verdict = verify(task, problem, answer)
+                    wrong += [] if verdict.status is Status.CORRECT else [problem.id]
         if wrong:
             raise DataError(
                 f"{len(wrong)} problems do not accept their own gold answer, first {wrong[0]}. "
@@ -182,7 +185,7 @@ class _Planner:
         try:
             found = self.calibration = calibrate(components, self.config)
         finally:
-            components.placement.close()
+            components.close()
         seen = (
             f"{count(found.rollout_tokens_per_second)} tokens/s sampled, "
             f"{count(found.update_tokens_per_second)} tokens/s trained, "

@@ -21,6 +21,7 @@ from cogitate.schema import (
     SamplingParams,
     TokenBatch,
 )
+from cogitate.verdict import Verdict
 
 AdvantageFn = Callable[[Float[Tensor, " G"]], Float[Tensor, " G"]]
 BatchT_contra = TypeVar("BatchT_contra", bound=TokenBatch, contravariant=True)
@@ -45,16 +46,18 @@ class Task(Protocol):
     """A family of problems, and the rule that says whether an answer is right.
 
     ``problem`` is a pure function of its arguments and the task's own settings, so the data
-    cursor of a run is one integer. ``verify`` gives a score in [0, 1], or None when the verifier
-    itself failed; it never raises on model text. ``solution`` is a worked (thinking, answer) pair
-    whose answer verifies to 1.0: every task grades its own gold answer.
+    cursor of a run is one integer. ``verify`` gives a verdict, or simply a score in [0, 1], or None
+    when the verifier itself failed; it never raises on model text. It is called from several
+    threads if the task has an attribute ``verifies_elsewhere = True``, which says that its verifier
+    waits for another process. ``solution`` is a worked (thinking, answer) pair whose answer
+    verifies to 1.0: every task verifies its own gold answer.
     """
 
     name: str
 
     def size(self, split: str) -> int | None: ...
     def problem(self, split: str, index: int) -> Problem: ...
-    def verify(self, problem: Problem, answer: str | None) -> float | None: ...
+    def verify(self, problem: Problem, answer: str | None) -> Verdict | float | None: ...
     def solution(self, problem: Problem) -> tuple[str, str]: ...
 
 
@@ -136,6 +139,12 @@ class Placement(Protocol):
 
 @runtime_checkable
 class Scoring(Protocol):
-    """Turns the completions of one problem into rewards (the rubric)."""
+    """Turns the completions of one problem into rewards (the rubric).
 
+    ``begin`` is told of every completion as it ends, so that slow verifiers work beside generation;
+    ``at_step`` says which step of how many comes next, for parts that count only near the end.
+    """
+
+    def at_step(self, step: int, *, last: int) -> None: ...
+    def begin(self, problem: Problem, completion: Completion) -> None: ...
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Sequence[Reward]: ...

@@ -43,4 +43,4 @@ def run(
                 max_seconds=max_seconds,
             )
         finally:
-            components.placement.close()
+            components.close()

@@ -19,6 +19,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from cogitate.verdict import Status
+
 
 class FinishReason(StrEnum):
     """Why a completion ended."""
@@ -122,13 +124,16 @@ class Reward:
     """``value`` is what the policy is trained on; ``parts`` are the unweighted components.
 
     ``error`` is set when the *verifier* failed, which is not the same as a wrong answer: such a
-    rollout leaves before the group mean is taken. ``parsed_answer`` is what the extractor found.
+    rollout leaves before the group mean is taken, and ``cause`` is a short word for why, to be
+    counted. ``parsed_answer`` is what the extractor found, ``status`` what the verifier said of it.
     """
 
     value: float
     parts: Mapping[str, float]
     parsed_answer: str | None = None
     error: str | None = None
+    cause: str = ""
+    status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from cogitate.config import RunConfig, TemplateSection, load_config, tasks_confi
 from cogitate.display.safe_text import one_line, strip_controls
 from cogitate.inference import OpenModel, open_model, question, raw_prompt, sample
 from cogitate.protocols import Task
+from cogitate.rewards.verification import verify
 from cogitate.schema import Completion, Problem
 from cogitate.tasks.mixture import build_mixture
 
@@ -74,7 +75,12 @@ def _row(
         "answer": parsed.answer,
     }
     if task is not None:
-        row |= {"gold": problem.answer, "score": task.verify(problem, parsed.answer)}
+        verdict = verify(task, problem, parsed.answer)
+        row |= {
+            "gold": problem.answer,
+            "verdict": verdict.status.value,
+            "score": verdict.score if verdict.status.trains else None,
+        }
     return row
 
 

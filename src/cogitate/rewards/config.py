@@ -99,6 +99,44 @@ class RepetitionConfig(_Settings):
     """Weight of the part, which is in (-1, 0]."""
 
 
+class LanguageConfig(_Settings):
+    """Share of the words of the thinking that are in the target language.
+
+    R_lang = words in the target language / words, both of the thinking
+
+    Paper: DeepSeek-R1 (arXiv:2501.12948v2) eq. 7, added to the other rewards in the second phase.
+    How words are told apart is not published: see ``text/language.py``.
+    """
+
+    target: str = "question"
+    """The language to think in, as a two-letter code such as "en"; "question" is that of the
+    question, and English where that cannot be told."""
+    without_words: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Value where the thinking has no words. With 1 an empty thinking counts as consistent, and
+    policies have been seen to shrink to it."""
+    weight: float = 1.0
+    """Weight of the part, which is in [0, 1]."""
+
+
+class ModelRewardConfig(_Settings):
+    """A reward model, trained with ``cogitate reward-model train``."""
+
+    path: str = Field(min_length=1)
+    """Directory of the reward model."""
+    name: str = Field(default="preference", pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the part."""
+    weight: float = 1.0
+    """Weight of the part."""
+    scores: Literal["summary", "whole"] = "summary"
+    """What it reads. summary: what follows the thinking (helpfulness). whole: everything
+    (harmlessness). Paper: DeepSeek-R1 section 2.3.4."""
+    tasks: tuple[str, ...] = ()
+    """Names of the tasks whose completions it scores; empty means all."""
+    last_steps: int = Field(default=0, ge=0)
+    """It counts only in so many last steps of the run, since a policy learns to please it without
+    being better; 0 means always. Paper: 400 of 1,700 (arXiv:2501.12948v2 section 3.2.2)."""
+
+
 class CustomRewardConfig(_Settings):
     """A reward function of your own, in a Python file of your own."""
 
@@ -151,6 +189,10 @@ class RewardConfig(_Settings):
     """A length reward: kind = cosine, per_token or relative."""
     repetition: RepetitionConfig | None = None
     """Punishment of repeated n-grams."""
+    language: LanguageConfig | None = None
+    """Language consistency of the thinking (R1's second phase)."""
+    model: tuple[ModelRewardConfig, ...] = ()
+    """Reward models for what rules cannot verify (R1's fourth phase)."""
     random: float = 0.0
     """Weight of a coin flip that knows nothing of the completion: the control experiment. Set
     accuracy = 0.0 beside it."""
@@ -161,7 +203,9 @@ class RewardConfig(_Settings):
 
     @model_validator(mode="after")
     def _rewards_something(self) -> "RewardConfig":
-        extras = (self.overlong, self.length, self.repetition, *self.custom)
+        extras = (
+            self.overlong, self.length, self.repetition, self.language, *self.model, *self.custom
+        )  # fmt: skip
         weights = [part.weight for part in extras if part is not None]
         if not any((self.accuracy, self.format, self.random, *weights)):
             raise ValueError(

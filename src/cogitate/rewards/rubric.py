@@ -9,9 +9,10 @@ carries ``error`` and the rollout leaves its group before the mean is taken; no 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cogitate.errors import ConfigError, RewardError
-from cogitate.protocols import Task
+from cogitate.protocols import RewardFn, Task
 from cogitate.rewards.config import (
     CosineLengthConfig,
     RelativeLengthConfig,
@@ -21,6 +22,7 @@ from cogitate.rewards.config import (
 from cogitate.rewards.control import coin_flip
 from cogitate.rewards.custom import CustomReward
 from cogitate.rewards.format import format_reward
+from cogitate.rewards.language import language_reward
 from cogitate.rewards.length import (
     cosine_reward,
     overlong_penalty,
@@ -28,13 +30,32 @@ from cogitate.rewards.length import (
     repetition_penalty,
     token_cost,
 )
+from cogitate.rewards.verification import Verification
 from cogitate.schema import Completion, FinishReason, Problem, Reward
 from cogitate.text.chat import Chat
 from cogitate.text.think import Parsed
+from cogitate.verdict import Verdict
 
-BUILT_IN_PARTS = ("accuracy", "format", "overlong", "length", "repetition", "random")
+BUILT_IN_PARTS = ("accuracy", "format", "overlong", "length", "repetition", "language", "random")
 MASKED = "masked: "
 """Beginning of ``Reward.error`` when a rollout is left out on purpose and nothing failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPart:
+    """A part that a model gives: a reward model or a judge, built by the registry.
+
+    ``tasks`` are those whose completions it scores (none named: all); elsewhere it is 0.
+    ``last_steps``: it counts only in so many last steps of a run (DeepSeek-R1 section 3.2.2 adds
+    preference rewards for the last 400 of 1,700 steps, since longer use is hacked); 0: always.
+    """
+
+    name: str
+    weight: float
+    reward: RewardFn
+    tasks: tuple[str, ...] = ()
+    last_steps: int = 0
+    meaning: str = ""
 
 
 @dataclass(slots=True)
@@ -45,6 +66,8 @@ class _Sheet:
     parsed: Parsed
     parts: dict[str, float] = field(default_factory=dict[str, float])
     error: str | None = None
+    cause: str = ""
+    verdict: Verdict | None = None
 
     @property
     def length(self) -> int:
@@ -54,9 +77,10 @@ class _Sheet:
     def truncated(self) -> bool:
         return self.completion.finish_reason is FinishReason.LENGTH
 
-    def fail(self, reason: str) -> None:
+    def fail(self, cause: str, reason: str) -> None:
         """Remember why this completion cannot be judged; the first reason stays."""
-        self.error = self.error or reason
+        if self.error is None:
+            self.error, self.cause = reason, cause
 
 
 class Rubric:
@@ -70,13 +94,36 @@ class Rubric:
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task], chat: Chat, config: RewardConfig | None = None
+        self,
+        tasks: Mapping[str, Task],
+        chat: Chat,
+        config: RewardConfig | None = None,
+        *,
+        models: Sequence[ModelPart] = (),
     ) -> None:
         self.tasks = tasks
         self.chat = chat
         self.config = config or RewardConfig()
         self.custom = tuple(CustomReward(custom) for custom in self.config.custom)
+        self.models = tuple(models)
         self.weights = self._weights()
+        self.verification = Verification(tasks)
+        self._steps_left: int | None = None
+
+    def at_step(self, step: int, *, last: int) -> None:
+        """Say which step comes next; parts with ``last_steps`` count only near the last one."""
+        self._steps_left = last - step + 1
+
+    def begin(self, problem: Problem, completion: Completion) -> None:
+        """Start to verify a completion that has just ended, if its verifier takes time."""
+        answer = self.chat.parse(completion, self._parse_mode).answer
+        self.verification.begin(problem, answer)
+
+    def close(self) -> None:
+        """End what works beside this process."""
+        self.verification.close()
+        for reward in self.custom:
+            reward.close()
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> tuple[Reward, ...]:
         """One reward for each completion, in order.
@@ -89,8 +136,7 @@ class Rubric:
                 f"problem {problem.id}: its task {problem.task!r} is not in the rubric, which has "
                 f"{', '.join(self.tasks) or 'none'}. Give the rubric all tasks of the mixture."
             )
-        mode = "lenient" if self.config.format_mode == "lenient" else "strict"
-        sheets = [_Sheet(c, self.chat.parse(c, mode)) for c in completions]
+        sheets = [_Sheet(c, self.chat.parse(c, self._parse_mode)) for c in completions]
         self._verify_all(problem, sheets)
         correct = [sheet.parts["accuracy"] >= 1.0 for sheet in sheets]
         self._gate(sheets)
@@ -101,6 +147,7 @@ class Rubric:
                     problem.id, index, sheet.completion.text, seed=self.config.random_seed
                 )
         self._ask_custom(problem, sheets)
+        self._ask_models(problem, sheets)
         self._mask(sheets)
         return tuple(self._reward(sheet) for sheet in sheets)
 
@@ -122,23 +169,28 @@ class Rubric:
         lines.append("What cannot be verified is left out of its group, never counted as wrong.")
         return "\n".join(lines)
 
+    @property
+    def _parse_mode(self) -> Literal["strict", "lenient"]:
+        return "lenient" if self.config.format_mode == "lenient" else "strict"
+
     def _verify_all(self, problem: Problem, sheets: Sequence[_Sheet]) -> None:
-        """Accuracy and format. A completion without an answer is shown to the verifier too, so
-        that a bad problem is noticed whatever was answered."""
-        task, mode = self.tasks[problem.task], self.config.format_mode
-        for sheet in sheets:
-            verdict = _verify(task, problem, sheet.parsed.answer)
-            sheet.parts["accuracy"] = 0.0
-            if isinstance(verdict, str):
-                sheet.fail(verdict)
-            elif sheet.parsed.answer is not None:
-                sheet.parts["accuracy"] = verdict
+        """Accuracy, format and language of the thinking."""
+        answers = [sheet.parsed.answer for sheet in sheets]
+        verdicts = self.verification.verdicts(problem, answers)
+        for sheet, verdict in zip(sheets, verdicts, strict=True):
+            sheet.verdict, sheet.parts["accuracy"] = verdict, verdict.score
+            if not verdict.status.trains:
+                sheet.fail(verdict.cause or verdict.status, verdict.reason or verdict.status)
             sheet.parts["format"] = format_reward(
                 sheet.parsed,
                 sheet.completion.text,
-                mode=mode,
+                mode=self.config.format_mode,
                 prefilled=self.chat.template.prefilled,
             )
+            if self.config.language is not None:
+                sheet.parts["language"] = language_reward(
+                    sheet.parsed.think, problem.question, self.config.language
+                )
 
     def _gate(self, sheets: Sequence[_Sheet]) -> None:
         for sheet in sheets:
@@ -172,16 +224,35 @@ class Rubric:
             scores = reward.scores(problem, [sheet.completion for sheet in sheets])
             for sheet, score in zip(sheets, scores, strict=True):
                 if isinstance(score, str):
-                    sheet.fail(f"reward {reward.name} {score}")
+                    sheet.fail("custom", f"reward {reward.name} {score}")
                 else:
                     sheet.parts[reward.name] = score
+
+    def _ask_models(self, problem: Problem, sheets: Sequence[_Sheet]) -> None:
+        for part in self.models:
+            if not self._counts(part, problem):
+                for sheet in sheets:
+                    sheet.parts[part.name] = 0.0
+                continue
+            scores = part.reward(problem, [sheet.completion for sheet in sheets])
+            for sheet, score in zip(sheets, scores, strict=True):
+                if score is None or not math.isfinite(score):
+                    sheet.fail(part.name, f"{part.name} gave no score")
+                else:
+                    sheet.parts[part.name] = score
+
+    def _counts(self, part: ModelPart, problem: Problem) -> bool:
+        if part.tasks and problem.task not in part.tasks:
+            return False
+        left = self._steps_left
+        return not part.last_steps or left is None or left <= part.last_steps
 
     def _mask(self, sheets: Sequence[_Sheet]) -> None:
         for sheet in sheets:
             if sheet.completion.finish_reason is FinishReason.ABORT:
-                sheet.fail(f"{MASKED}aborted by the engine")
+                sheet.fail("aborted", f"{MASKED}aborted by the engine")
             elif self.config.truncated == "mask" and sheet.truncated:
-                sheet.fail(f"{MASKED}truncated")
+                sheet.fail("truncated", f"{MASKED}truncated")
 
     def _reward(self, sheet: _Sheet) -> Reward:
         value = math.fsum(self.weights[name] * part for name, part in sheet.parts.items())
@@ -190,24 +261,25 @@ class Rubric:
             parts=sheet.parts,
             parsed_answer=sheet.parsed.answer,
             error=sheet.error,
+            cause=sheet.cause,
+            status=sheet.verdict.status if sheet.verdict is not None else None,
         )
 
     def _weights(self) -> dict[str, float]:
         config = self.config
         weights = {"accuracy": config.accuracy, "format": config.format}
-        for name in ("overlong", "length", "repetition"):
+        for name in ("overlong", "length", "repetition", "language"):
             part = getattr(config, name)
             if part is not None:
                 weights[name] = part.weight
         if config.random:
             weights["random"] = config.random
-        for reward in self.custom:
-            if reward.name in weights or reward.name in BUILT_IN_PARTS:
+        for part in (*self.custom, *self.models):
+            if part.name in weights or part.name in BUILT_IN_PARTS:
                 raise ConfigError(
-                    f"reward.custom: two parts are called {reward.name!r}. Give this one another "
-                    "'name'."
+                    f"reward: two parts are called {part.name!r}. Give one of them another 'name'."
                 )
-            weights[reward.name] = reward.weight
+            weights[part.name] = part.weight
         return weights
 
     def _meaning(self, name: str) -> str:
@@ -241,25 +313,18 @@ class Rubric:
             meanings["length"] = f"-{length.cost:g} for every token"
         elif isinstance(length, RelativeLengthConfig):
             meanings["length"] = "+0.5 for the shortest of the group to -0.5 for the longest"
+        if config.language is not None:
+            meanings["language"] = "share of the words of the thinking in the question's language"
+        meanings |= {part.name: part.meaning for part in self.models if part.meaning}
         return meanings.get(name, "a custom reward function")
 
 
-def build_rubric(config: RewardConfig, *, tasks: Mapping[str, Task], chat: Chat) -> Rubric:
+def build_rubric(
+    config: RewardConfig,
+    *,
+    tasks: Mapping[str, Task],
+    chat: Chat,
+    models: Sequence[ModelPart] = (),
+) -> Rubric:
     """The rubric of a configuration."""
-    return Rubric(tasks, chat, config)
-
-
-def _verify(task: Task, problem: Problem, answer: str | None) -> float | str:
-    """The verdict in [0, 1], or in words why there is none."""
-    try:
-        verdict = task.verify(problem, answer)
-    except RewardError as error:
-        return f"the problem cannot be verified: {error}"
-    except Exception as error:  # noqa: BLE001  a bug in a user's task is not a wrong answer
-        return f"the verifier raised {type(error).__name__}: {str(error)[:200]}"
-    if verdict is None:
-        return "the verifier gave no verdict"
-    verdict = float(verdict)
-    if not 0.0 <= verdict <= 1.0:  # NaN fails this too
-        return f"the verifier gave {verdict}, expected a number in [0, 1]"
-    return verdict
+    return Rubric(tasks, chat, config, models=models)

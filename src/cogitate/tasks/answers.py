@@ -5,16 +5,33 @@ One declared rule per kind, so that an answer cannot be right in one of two form
     number  the last number of the answer text equals the gold number as an exact rational
     text    the answer text equals the gold text after ``normalise_text``
     choice  the last stand-alone option letter of the answer text is the gold letter
+    math    the answer is mathematically equal to the gold answer (verifiers/maths)
+    code    the program in the answer passes the gold answer's tests, in a sandbox (verifiers/code)
+    others  the rule of that name (verifiers/rules), with the gold answer as JSON where it has parts
 """
 
+import json
 import re
 import unicodedata
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, cast
 
+from cogitate.sandbox.program import Limits
+from cogitate.tasks.code_columns import code_tests
+from cogitate.verdict import Verdict, bad_gold, correct, wrong
 from cogitate.verifiers.exact import last_number, parse_number
 
-Kind = Literal["number", "text", "choice", "none"]
+Kind = Literal[
+    "number", "text", "choice", "none", "math", "code",
+    "logic", "matrix_text", "instructions", "json_schema", "tool_call",
+]  # fmt: skip
+ELSEWHERE: tuple[Kind, ...] = ("math", "code")
+"""Kinds whose verifiers wait for other processes."""
+STRUCTURED: tuple[Kind, ...] = (
+    "code", "logic", "matrix_text", "instructions", "json_schema", "tool_call",
+)  # fmt: skip
+"""Kinds whose gold answers have parts and stand there as JSON."""
 MAX_TEXT_ANSWER = 200
 """Longest gold answer that is compared as text, characters. A longer one is prose."""
 MAX_ANSWER_CHARS = 8192
@@ -33,6 +50,7 @@ _OPTION = re.compile(r"(?<![A-Za-z0-9'\u2019])\(?([A-J])\)?(?![A-Za-z0-9'\u2019]
 _ORDINARY_WORD = re.compile(
     r"(?:(?:^|[.!?\n])[ \t]*A|(?<![A-Za-z0-9(])I)(?=[ \t]+(?!(?:is|because|since)\b)[a-z])"
 )
+_FORMULA = re.compile(r"\\(?!text|mathrm|mbox)[A-Za-z]|[_^=<>{}/+*]|\d")
 _LISTED_OPTION = re.compile(r"^\s*\(?([A-J])[).:]", re.MULTILINE)
 
 
@@ -50,6 +68,11 @@ def extract_gold(text: str) -> str:
         return text.rpartition(_GSM8K_MARK)[2].strip()
     boxed = last_boxed(text)
     return (text if boxed is None else boxed).strip()
+
+
+def is_structured(gold: str) -> bool:
+    """Whether a gold answer has parts: a JSON object, or a list of objects or of test lines."""
+    return gold.lstrip().startswith(('{"', "[{", '["assert'))
 
 
 def worked_solution(text: str) -> str:
@@ -74,18 +97,29 @@ def last_boxed(text: str) -> str | None:
 def decide_kind(gold: str, declared: str, question: str) -> Kind:
     """The kind of this gold answer under the declared kind.
 
-    ``auto``: a letter is a choice if the question lists that option, a number is a number, and
-    anything else short enough is text.
+    ``auto``: a letter is a choice if the question lists that option, a number is a number, tests
+    are code, what is written as mathematics is math, and anything else short enough is text.
 
     Raises:
         GoldError: it is not of the declared kind, or not usable at all.
     """
+    if declared == "auto" and is_structured(gold):
+        return _structured_kind("code", gold)
     if declared == "auto":
         if _is_option(gold) and _letter(gold) in _LISTED_OPTION.findall(question):
             return "choice"
         if gold_number(gold) is not None:
             return "number"
-        declared = "text"
+    if declared == "math" or (declared == "auto" and _is_formula(gold)):
+        from cogitate.verifiers.maths import check_gold
+
+        fault = check_gold(gold)
+        if fault is None:
+            return "math"
+        if declared == "math":
+            raise GoldError(fault)
+    if declared in STRUCTURED:
+        return _structured_kind(declared, gold)
     if declared == "number":
         if gold_number(gold) is None:
             raise GoldError("not a number")
@@ -94,7 +128,7 @@ def decide_kind(gold: str, declared: str, question: str) -> Kind:
         if not _is_option(gold):
             raise GoldError(f"not one option letter of {OPTION_LETTERS[0]}..{OPTION_LETTERS[-1]}")
         return "choice"
-    if not normalise_text(gold):
+    if not normalise_text(gold):  # text, also where auto found nothing better
         raise GoldError("empty")
     if len(gold) > MAX_TEXT_ANSWER:
         raise GoldError(f"longer than {MAX_TEXT_ANSWER} characters, which no answer will equal")
@@ -116,6 +150,51 @@ def matches(kind: Kind, gold: str, answer: str, question: str) -> bool:
     if value is None:
         raise GoldError("not a number")
     return last_number(_DEGREES.sub("", answer)) == value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRules:
+    """How programs are run and scored; see ``DatasetConfig``."""
+
+    score: Literal["all", "fraction"] = "all"
+    seconds: float = 10.0
+    sandbox: str = "auto"
+
+
+def verify_answer(
+    kind: Kind, gold: str, answer: str, question: str, *, code: CodeRules | None = None
+) -> Verdict:
+    """The verdict on an answer text by the rule of its kind; a bad gold answer is BAD_GOLD."""
+    if kind == "math":
+        from cogitate.verifiers.maths import verify_maths
+        from cogitate.verifiers.shared import maths_pool
+
+        return verify_maths(gold, answer, template="plain", pool=maths_pool())
+    if kind == "code":
+        return _verify_program(gold, answer, code or CodeRules())
+    if kind in STRUCTURED:
+        from cogitate.verifiers.rules import RULES
+
+        return RULES[kind](json.loads(gold), answer)
+    try:
+        right = matches(kind, gold, answer, question)
+    except GoldError as error:
+        return bad_gold(gold=gold, engine=kind, cause="bad_gold", reason=str(error))
+    make = correct if right else wrong
+    return make(gold=gold, answer=answer[-MAX_ANSWER_CHARS:], engine=kind)
+
+
+def _verify_program(gold: str, answer: str, rules: CodeRules) -> Verdict:
+    from cogitate.verifiers.code import verify_code
+    from cogitate.verifiers.shared import sandbox
+
+    return verify_code(
+        code_tests(json.loads(gold)),
+        answer,
+        sandbox=sandbox(rules.sandbox),
+        limits=Limits(cpu_seconds=rules.seconds, wall_seconds=3 * rules.seconds),
+        score=rules.score,
+    )
 
 
 def gold_number(gold: str) -> Fraction | None:
@@ -144,6 +223,30 @@ def normalise_text(text: str) -> str:
     # Spaces matter between words only: "p - q" is "p-q", "New York" is not "NewYork".
     text = re.sub(r" ?([^\w ]) ?", r"\1", " ".join(text.split()))
     return text.strip(" .,;:\"'").casefold()
+
+
+def _is_formula(gold: str) -> bool:
+    """Whether a gold answer is written as mathematics rather than as words."""
+    return len(gold) <= MAX_TEXT_ANSWER and _FORMULA.search(gold) is not None
+
+
+def _structured_kind(declared: str, gold: str) -> Kind:
+    """The kind of a gold answer with parts, which stands there as JSON."""
+    try:
+        parts = json.loads(gold)
+    except (ValueError, RecursionError) as error:
+        raise GoldError(f"{declared} needs JSON: {error}") from error
+    if declared == "code":
+        from cogitate.verifiers.code import check_code_gold
+
+        fault = check_code_gold(code_tests(parts))
+    else:
+        from cogitate.verifiers.rules import check_gold
+
+        fault = check_gold(declared, parts)
+    if fault is not None:
+        raise GoldError(fault)
+    return cast(Kind, declared)
 
 
 def _is_option(gold: str) -> bool:

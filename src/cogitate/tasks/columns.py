@@ -21,7 +21,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cogitate.schema import Message
-from cogitate.tasks.answers import OPTION_LETTERS, extract_gold, worked_solution
+from cogitate.tasks.answers import (
+    OPTION_LETTERS,
+    extract_gold,
+    is_structured,
+    worked_solution,
+)
 
 _PROMPT_GOLDS = ("solution", "ground_truth", "label", "target", "final_answer")
 _NESTED = ("extra_info", "extra", "metadata", "info")
@@ -92,6 +97,8 @@ def to_record(
         question, gold = _fields(style, row)
     if answer_column is not None:
         gold = _named(row, answer_column)
+    elif row.get("verification_info"):  # open-r1's tests of programs
+        gold = row["verification_info"]
     messages = _messages(question)
     if style == "messages" and answer_column is None:
         messages, gold = _split_last_answer(messages)
@@ -99,7 +106,7 @@ def to_record(
     return Record(
         style=style,
         messages=messages,
-        gold=None if text is None else extract_gold(text),
+        gold=text if text is None or is_structured(text) else extract_gold(text),
         gold_fault=fault,
         solution=_solution(row, text),
         difficulty=_difficulty(row),
@@ -206,9 +213,17 @@ def _check_text(text: str) -> None:
 
 
 def _gold_text(gold: Any) -> tuple[str | None, str | None]:
-    """The gold answer as text, or why it is none. (None, None) means: the row has no gold."""
+    """The gold answer as text, or why it is none. (None, None) means: the row has no gold.
+
+    A gold answer with parts (tests of a program, instructions, tool calls) becomes JSON text.
+    """
     if isinstance(gold, Sequence) and not isinstance(gold, str) and len(gold) == 1:
         gold = gold[0]
+    if isinstance(gold, Mapping | list | tuple):
+        try:
+            gold = json.dumps(gold, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            return None, "it has parts that JSON cannot hold"
     if gold is None or gold != gold:  # a missing cell of a table arrives as NaN
         return None, None
     if isinstance(gold, bool) or not isinstance(gold, str | int | float):

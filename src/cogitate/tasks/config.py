@@ -18,7 +18,10 @@ Position = Literal[
     "first", "second", "third", "fourth", "fifth",
     "sixth", "seventh", "eighth", "ninth", "tenth", "last",
 ]  # fmt: skip
-AnswerKind = Literal["auto", "number", "text", "choice", "none"]
+AnswerKind = Literal[
+    "auto", "number", "text", "choice", "none", "math", "code",
+    "logic", "matrix_text", "instructions", "json_schema", "tool_call",
+]  # fmt: skip
 
 
 def _as_span(value: Any) -> Any:
@@ -221,8 +224,16 @@ class DatasetConfig(TaskConfigBase):
     """Column that holds the gold answer. Default: recognised from the columns."""
     answer_kind: AnswerKind = "auto"
     """How answers are compared. number: exactly, as rationals. text: after normalisation.
-    choice: by letter. auto: decided for each gold answer. none: there is no gold answer,
-    accuracy is always 0, and the reward must come from elsewhere."""
+    choice: by letter. math: as mathematics. code: a program against tests, in a sandbox.
+    instructions, json_schema, tool_call, logic, matrix_text: the rule of that name, docs/rules.md.
+    auto: decided for each gold answer. none: there is no gold answer, accuracy is always 0, and
+    the reward must come from elsewhere."""
+    code_score: Literal["all", "fraction"] = "all"
+    """Programs: 1 if all tests pass, else 0; or the share of tests that pass."""
+    code_seconds: float = Field(default=10.0, gt=0.0, le=600.0)
+    """Programs: processor time of one test case, seconds."""
+    sandbox: Literal["auto", "bubblewrap", "landlock", "none-i-accept-the-risk"] = "auto"
+    """Programs: how they are isolated. auto takes the strongest that works on this machine."""
     max_rows: int = Field(default=1_000_000, ge=1)
     """Rows kept in memory; reading stops there, and says so."""
     max_row_bytes: int = Field(default=1_048_576, ge=256)

@@ -12,12 +12,21 @@ from dataclasses import dataclass
 
 from cogitate.errors import DataError, RewardError
 from cogitate.schema import Problem
-from cogitate.tasks.answers import GoldError, Kind, decide_kind, matches
+from cogitate.tasks.answers import (
+    ELSEWHERE,
+    CodeRules,
+    GoldError,
+    Kind,
+    decide_kind,
+    verify_answer,
+)
 from cogitate.tasks.columns import Record, RowError, to_record
 from cogitate.tasks.config import DatasetConfig
 from cogitate.tasks.hashing import content_id, hash64, is_held_out, permute
 from cogitate.tasks.loading import BadRow, RawRow, SourceOptions, read_rows
 from cogitate.tasks.procedural import check_split, gold_answer
+from cogitate.verdict import Status, Verdict, wrong
+from cogitate.verifiers.shared import sandbox
 
 MAX_EXAMPLES = 20
 """Examples of each fault that a report keeps."""
@@ -91,6 +100,13 @@ class DatasetTask:
         self.name: str = config.name
         self.config = config
         self.run_seed = run_seed
+        self._code_rules = CodeRules(
+            score=config.code_score, seconds=config.code_seconds, sandbox=config.sandbox
+        )
+        kinds = {row.kind for row in (*train, *held_out)}
+        self.verifies_elsewhere = bool(kinds & set(ELSEWHERE))
+        if "code" in kinds:
+            sandbox(config.sandbox)  # without one the run must not start
         self._problems = {
             "train": tuple(to_problem(config.name, "train", row) for row in train),
             "heldout": tuple(to_problem(config.name, "heldout", row) for row in held_out),
@@ -122,31 +138,31 @@ class DatasetTask:
         key = hash64("epoch", self.config.seed, run_seed, epoch)
         return problems[permute(position, len(problems), key)]
 
-    def verify(self, problem: Problem, answer: str | None) -> float | None:
-        """1.0 if the answer equals the gold answer by the rule of its kind, else 0.0.
+    def verify(self, problem: Problem, answer: str | None) -> Verdict:
+        """Whether the answer equals the gold answer by the rule of its kind.
 
-        Always 0.0 where ``answer_kind = "none"`` declares that there is nothing to compare with.
+        Always wrong where ``answer_kind = "none"`` declares that there is nothing to compare with.
 
         Raises:
             RewardError: the problem has no usable gold answer, though it should.
         """
         kind: Kind = problem.metadata.get("answer_kind", "text")
         if kind == "none":
-            return 0.0
+            return wrong(engine="none")
         if problem.answer is None:
             raise RewardError(
                 f"problem {problem.id} has no gold answer. Drop it, set answer_column, or set "
                 'answer_kind = "none" and give a reward of your own.'
             )
-        if answer is None:
-            return 0.0
-        try:
-            return float(matches(kind, problem.answer, answer, problem.question))
-        except GoldError as error:
+        verdict = verify_answer(
+            kind, problem.answer, answer or "", problem.question, code=self._code_rules
+        )
+        if verdict.status is Status.BAD_GOLD:
             raise RewardError(
-                f"problem {problem.id}: its gold answer {problem.answer!r} cannot be used as "
-                f"{kind}: {error}. Drop the problem or change answer_kind."
-            ) from error
+                f"problem {problem.id}: its gold answer {_shorten(problem.answer)!r} cannot be used "
+                f"as {kind}: {verdict.reason}. Drop the problem or change answer_kind."
+            )
+        return verdict
 
     def solution(self, problem: Problem) -> tuple[str, str]:
         """The row's worked solution, empty where it has none, and the gold answer."""

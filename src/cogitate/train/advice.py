@@ -127,9 +127,16 @@ def verifier_errors(rows: Sequence[Row]) -> str | None:
     values = _recent(rows, "reward/verifier_error", 1)
     if not values or values[0] < 0.01:
         return None
+    named = {
+        name.removeprefix("masked/"): value or 0.0
+        for name, value in rows[-1].items()
+        if name.startswith("masked/") and name not in ("masked/truncated", "masked/aborted")
+    }
+    causes = ", ".join(f"{name} {_percent(share)}" for name, share in named.items())
     return (
-        f"{_percent(values[0])} of rewards are verifier errors, which are left out, not counted as "
-        'wrong. Their text is under "error" in the rollouts of this step.'
+        f"{_percent(values[0])} of rewards are verifier errors ({causes or 'cause unknown'}), which "
+        'are left out, not counted as wrong. Their text is under "error" in the rollouts of this '
+        "step."
     )
 
 

@@ -31,6 +31,13 @@ class Components:
     examples: ExampleSource | None = None
     source: Path | None = None
 
+    def close(self) -> None:
+        """End the processes and threads of all parts."""
+        for part in (self.rubric, self.placement):
+            close = getattr(part, "close", None)
+            if close is not None:
+                close()
+
 
 def solution_examples(mixture: Mixture, chat: Chat) -> ExampleSource:
     """Worked solutions of the training problems, in the order in which GRPO would draw them."""

@@ -101,7 +101,12 @@ def evaluate(
             seed=seed,
         )
         every = [problem for of_task in problems.values() for problem in of_task]
-        completions = engine.generate([chat.render_prompt(p) for p in every], params, n=samples)
+        completions = engine.generate(
+            [chat.render_prompt(p) for p in every],
+            params,
+            n=samples,
+            on_finish=lambda prompt, _, completion: rubric.begin(every[prompt], completion),
+        )
         sampled = [
             row
             for problem, of_problem in zip(every, completions, strict=True)

@@ -12,7 +12,7 @@ from cogitate.filesystem import crash_point
 from cogitate.metrics import Stopwatch, merge, reduce, summarize_groups
 from cogitate.models.packing import select_rows
 from cogitate.protocols import Placement, Scoring
-from cogitate.schema import Group, Metric, Problem, Prompt, SamplingParams, StepReport
+from cogitate.schema import Completion, Group, Metric, Problem, Prompt, SamplingParams, StepReport
 from cogitate.text.chat import Chat
 from cogitate.train.batch import collate_rollouts, minibatches, to_rollout, to_rollout_batch
 from cogitate.train.config import GRPOConfig
@@ -95,9 +95,19 @@ def sample_groups(
     sampling: SamplingParams,
     clock: Stopwatch,
 ) -> list[Group]:
-    """Sample ``group_size`` completions of every problem and score them: P problems -> P groups."""
+    """Sample ``group_size`` completions of every problem and score them: P problems -> P groups.
+
+    Verifiers that take time begin with a completion as soon as it ends; the "reward" phase is what
+    is left to wait for.
+    """
+
+    def begin(prompt: int, _sample: int, completion: Completion) -> None:
+        rubric.begin(problems[prompt], completion)
+
     with clock("rollout"):
-        completions = placement.engine.generate(prompts, sampling, n=config.group_size)
+        completions = placement.engine.generate(
+            prompts, sampling, n=config.group_size, on_finish=begin
+        )
     crash_point("rollout")
     groups: list[Group] = []
     with clock("reward"):

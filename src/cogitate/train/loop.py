@@ -205,6 +205,7 @@ class TrainingLoop:
             pad_id = self.components.chat.pad_id
             return sft_step(step, examples, placement=self.placement, pad_id=pad_id)
         settings = self.config.grpo
+        self.components.rubric.at_step(step, last=self.config.steps)
         report = grpo_step(
             step,
             self._draw_problems,

@@ -38,6 +38,8 @@ def rollout_row(
         "reward": reward.value,
         "parts": dict(reward.parts),
         "error": reward.error,
+        "cause": reward.cause,
+        "verdict": None if reward.status is None else reward.status.value,
         "parsed_answer": reward.parsed_answer,
         "gold": problem.answer,
         "format_ok": format_ok,

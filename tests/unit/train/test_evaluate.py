@@ -29,6 +29,12 @@ class ToyRubric:
         self.task = ToyTask()
         self.fails_on = fails_on
 
+    def at_step(self, step: int, *, last: int) -> None:
+        pass
+
+    def begin(self, problem: Problem, completion: Completion) -> None:
+        pass
+
     def score(self, problem: Problem, completions: Sequence[Completion]) -> list[Reward]:
         return [self._score(problem, completion) for completion in completions]
 

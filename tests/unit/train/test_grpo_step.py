@@ -28,6 +28,12 @@ class EvenTokens:
     def __init__(self, values: dict[str, list[Reward]] | None = None) -> None:
         self.values = values or {}
 
+    def at_step(self, step: int, *, last: int) -> None:
+        pass
+
+    def begin(self, problem: Problem, completion: Completion) -> None:
+        pass
+
     def score(self, problem: Problem, completions: Sequence[Completion]) -> list[Reward]:
         if problem.id in self.values:
             return self.values[problem.id]
