@@ -152,6 +152,36 @@ class CustomRewardConfig(_Settings):
     messages: bool = False
     """TRL only: give prompts and completions as lists of messages, as for a conversational data
     set, instead of text."""
+    each: bool = False
+    """One call for each completion instead of one for the group, so that a call that fails masks
+    one completion only. Not for functions that compare the completions of a group."""
+    timeout: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
+    """Seconds that one call may take. Default: 60 with isolate. Without isolate: no limit, in the
+    thread of the trainer; with a number, in a thread that is given up but cannot be killed."""
+    isolate: bool = False
+    """Run it in processes of its own, which are killed and replaced when they hang, die or want
+    too much memory."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """With isolate: how many processes."""
+    memory_mb: int = Field(default=2048, ge=64)
+    """With isolate: address space of each process, MiB."""
+    sandbox: bool = False
+    """With isolate: no network and no files but the folder of its own file, which it can read.
+    For functions that evaluate what the model wrote."""
+
+    @property
+    def call_seconds(self) -> float:
+        """The limit of a call in a process of its own, seconds."""
+        return 60.0 if self.timeout is None else self.timeout
+
+    @model_validator(mode="after")
+    def _isolation_is_asked_for(self) -> "CustomRewardConfig":
+        only = {"workers", "memory_mb", "sandbox"} & self.model_fields_set
+        if only and not self.isolate:
+            raise ValueError(
+                f"{', '.join(sorted(only))} without isolate has no effect. Set isolate = true."
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_a_function(self) -> "CustomRewardConfig":

@@ -1,154 +1,112 @@
 """Reward functions that users bring: loaded from a file, called their way, never trusted.
 
-Three ways of calling are understood, recognised by parameter names:
-
-    TRL     def f(completions, prompts, answer, **kwargs) -> list[float | None]
-    verl    def compute_score(data_source, solution_str, ground_truth, extra_info) -> float | dict
-    native  def f(problem, completions) -> list[float | None]
-
-Each may be ``async``. Whatever goes wrong inside (an exception, None, NaN, a list of the wrong
-length) is an error of the reward, not a wrong answer: the completions it concerns are left out of
-their group and counted. Nothing is ever turned into 0.
+How a function is called stands in ``rewards/calling.py``. It runs in the trainer's process, whose
+state is put back afterwards (``rewards/guard.py``), or on request in processes of its own
+(``rewards/isolated.py``), where it may hang, leak or exit without harm. Either way, what goes
+wrong is masked and counted by its cause; nothing is ever turned into 0.
 """
 
-import asyncio
-import inspect
-import math
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from cogitate.errors import ConfigError
-from cogitate.plugins import load_function
-from cogitate.rewards.config import CustomRewardConfig, Signature
+from cogitate.rewards.calling import Caller, Failure, Score
+from cogitate.rewards.config import CustomRewardConfig
+from cogitate.rewards.guard import CallTimeout, call_with_limit, content_seed, undisturbed
 from cogitate.schema import Completion, Problem
 
-Score = float | str
-"""A score, or in words why there is none."""
+_logger = logging.getLogger(__name__)
 
 
 class CustomReward:
-    """A user's function behind one way of calling.
+    """A user's function as a part of the reward.
 
     Raises:
-        ConfigError: the file or the function is not there, or its parameters are not understood.
+        ConfigError: the file or the function is not there, its parameters are not understood, or
+            with ``isolate`` its process cannot be started.
+        SandboxError: ``sandbox = true`` and this machine has no way to isolate programs.
     """
 
     def __init__(self, config: CustomRewardConfig) -> None:
-        self.function = load_function(config.path, setting="reward.custom")
         self.name = config.name or config.path.rpartition(":")[2]
         self.weight = config.weight
-        self.messages = config.messages
-        self._parameters = inspect.signature(self.function).parameters
-        self.signature = config.signature
-        if config.signature == "auto":
-            self.signature = _detect(list(self._parameters), config.path)
+        self._warned: set[str] = set()
+        self._isolate = config.isolate
+        if config.isolate:
+            from cogitate.rewards.isolated import IsolatedCalls
+
+            self._calls: InProcessCalls | IsolatedCalls = IsolatedCalls(config, name=self.name)
+        else:
+            self._calls = InProcessCalls(config, name=self.name)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function itself, where it was loaded into this process."""
+        assert isinstance(self._calls, InProcessCalls), "an isolated function is not loaded here"
+        return self._calls.caller.function
 
     def scores(self, problem: Problem, completions: Sequence[Completion]) -> list[Score]:
-        """One score or one reason for each completion; never raises."""
-        if self.signature == "verl":
-            return [self._verl_score(problem, completion) for completion in completions]
+        """One score or one failure for each completion; never raises for what the function does."""
+        scores = self._calls.scores(problem, completions)
+        for score in scores:
+            if isinstance(score, Failure):
+                self._say_once(score)
+        return scores
+
+    def close(self) -> None:
+        """End its processes, if it has any."""
+        self._calls.close()
+
+    def _say_once(self, failure: Failure) -> None:
+        """The first failure of each cause is said; all are counted in the metrics."""
+        if failure.cause in self._warned:
+            return
+        self._warned.add(failure.cause)
+        advice = ""
+        if failure.cause == "timeout" and not self._isolate:
+            advice = " Set isolate = true in its [[reward.custom]] table, so that it can be killed."
+        _logger.warning(
+            "reward %s %s. Completions that it cannot score are left out of their groups and "
+            "counted in masked/%s; this is said once.%s",
+            self.name, failure.reason, failure.cause, advice,
+        )  # fmt: skip
+
+
+class InProcessCalls:
+    """A function called in this process.
+
+    With ``timeout`` it is called in a thread that is left alone when time is up: it cannot be
+    killed. Until it comes back, the function is not called again and everything is masked.
+    """
+
+    def __init__(self, config: CustomRewardConfig, *, name: str) -> None:
+        self.caller = Caller(config.path, signature=config.signature, messages=config.messages)
+        self.name = name
+        self.timeout = config.timeout
+        self.each = config.each
+        self._abandoned: CallTimeout | None = None
+
+    def scores(self, problem: Problem, completions: Sequence[Completion]) -> list[Score]:
+        """One score or one failure for each completion."""
+        if not self.each:
+            return self._call(problem, completions)
+        return [score for c in completions for score in self._call(problem, [c])]
+
+    def close(self) -> None:
+        """Nothing to end: an abandoned thread is a daemon."""
+
+    def _call(self, problem: Problem, completions: Sequence[Completion]) -> list[Score]:
+        if self._abandoned is not None and self._abandoned.thread.is_alive():
+            reason = "is still busy with an earlier call that was given up"
+            return [Failure(cause="timeout", reason=reason)] * len(completions)
+        self._abandoned = None
+        seed = content_seed(problem.id, *(completion.text for completion in completions))
         try:
-            if self.signature == "native":
-                values = _finish(self.function(problem, completions))
-            else:
-                values = _finish(self.function(**self._trl_arguments(problem, completions)))
-            values = list(values)
-        except Exception as error:  # noqa: BLE001  the boundary to code that is not ours
-            return [_describe(error)] * len(completions)
-        if len(values) != len(completions):
-            reason = f"returned {len(values)} values for {len(completions)} completions"
-            return [reason] * len(completions)
-        return [_score(value) for value in values]
-
-    def _verl_score(self, problem: Problem, completion: Completion) -> Score:
-        arguments = {
-            "data_source": problem.task,
-            "solution_str": completion.text,
-            "ground_truth": problem.answer,
-            "extra_info": {**problem.metadata, "index": problem.id, "question": problem.question},
-        }
-        try:
-            value = _finish(self.function(**self._accepted(arguments)))
-        except Exception as error:  # noqa: BLE001  the boundary to code that is not ours
-            return _describe(error)
-        if isinstance(value, dict):
-            if "score" not in value:
-                return "returned a dict without 'score'"
-            return _score(cast(dict[str, Any], value)["score"])
-        return _score(value)
-
-    def _trl_arguments(self, problem: Problem, completions: Sequence[Completion]) -> dict[str, Any]:
-        """What TRL passes: parallel lists, with the data set's columns as further lists."""
-        columns: dict[str, Any] = {
-            **problem.metadata,
-            "answer": problem.answer,
-            "solution": problem.answer,
-            "ground_truth": problem.answer,
-            "problem": problem.question,
-            "question": problem.question,
-            "task": problem.task,
-            "problem_id": problem.id,
-        }
-        arguments: dict[str, Any] = {k: [v] * len(completions) for k, v in columns.items()}
-        texts = [completion.text for completion in completions]
-        asked = [{"role": m.role, "content": m.content} for m in problem.messages]
-        arguments |= {
-            "prompts": [list(asked) if self.messages else problem.question for _ in texts],
-            "completions": [
-                [{"role": "assistant", "content": text}] if self.messages else text
-                for text in texts
-            ],
-            "completion_ids": [list(completion.token_ids) for completion in completions],
-            "trainer_state": None,
-            "log_extra": _ignore,
-            "log_metric": _ignore,
-        }
-        return self._accepted(arguments)
-
-    def _accepted(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Those arguments that the function takes."""
-        kinds = [parameter.kind for parameter in self._parameters.values()]
-        if inspect.Parameter.VAR_KEYWORD in kinds:
-            return dict(arguments)
-        return {name: value for name, value in arguments.items() if name in self._parameters}
-
-
-def _detect(names: Sequence[str], path: str) -> Signature:
-    if list(names[:2]) == ["problem", "completions"]:
-        return "native"
-    if "completions" in names:
-        return "trl"
-    if "solution_str" in names and "ground_truth" in names:
-        return "verl"
-    raise ConfigError(
-        f"reward.custom {path}: parameters ({', '.join(names)}) are not understood. Expected "
-        "(completions, prompts, ..., **kwargs) as in TRL, (data_source, solution_str, "
-        "ground_truth, extra_info) as in verl, or (problem, completions)."
-    )
-
-
-def _finish(value: Any) -> Any:
-    """The result of a call, awaited if it must be. A thread has no event loop of its own yet."""
-    if not inspect.iscoroutine(value):
-        return value
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, value).result()
-
-
-def _score(value: Any) -> Score:
-    if value is None:
-        return "returned None"
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return f"returned {type(value).__name__} {str(value)[:80]!r}, which is not a number"
-    return number if math.isfinite(number) else f"returned {number}"
-
-
-def _describe(error: Exception) -> str:
-    return f"raised {type(error).__name__}: {str(error)[:200]}"
-
-
-def _ignore(*args: Any, **kwargs: Any) -> None:
-    """TRL's logging callbacks; parts of the reward are logged anyway."""
+            with undisturbed(self.name, seed):
+                return call_with_limit(
+                    lambda: self.caller.scores(problem, completions), self.timeout, name=self.name
+                )
+        except CallTimeout as expired:
+            self._abandoned = expired
+            reason = f"gave no result within {self.timeout:g} s"
+            return [Failure(cause="timeout", reason=reason)] * len(completions)

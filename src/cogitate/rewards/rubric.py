@@ -13,6 +13,7 @@ from typing import Literal
 
 from cogitate.errors import ConfigError, RewardError
 from cogitate.protocols import RewardFn, Task
+from cogitate.rewards.calling import Failure
 from cogitate.rewards.config import (
     CosineLengthConfig,
     RelativeLengthConfig,
@@ -223,8 +224,8 @@ class Rubric:
         for reward in self.custom:
             scores = reward.scores(problem, [sheet.completion for sheet in sheets])
             for sheet, score in zip(sheets, scores, strict=True):
-                if isinstance(score, str):
-                    sheet.fail("custom", f"reward {reward.name} {score}")
+                if isinstance(score, Failure):
+                    sheet.fail(score.cause, f"reward {reward.name} {score.reason}")
                 else:
                     sheet.parts[reward.name] = score
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cogitate.errors import ConfigError
+from cogitate.rewards.calling import Failure
 from cogitate.rewards.config import CustomRewardConfig
 from cogitate.rewards.custom import CustomReward
 from cogitate.schema import Message, Problem
@@ -29,7 +30,15 @@ def load(directory: Path, source: str, **options: object) -> CustomReward:
 
 
 def scores(directory: Path, source: str, **options: object) -> list[float | str]:
-    return load(directory, source, **options).scores(PROBLEM, COMPLETIONS)
+    """Scores, and the reasons of failures."""
+    found = load(directory, source, **options).scores(PROBLEM, COMPLETIONS)
+    return [score.reason if isinstance(score, Failure) else score for score in found]
+
+
+def causes(directory: Path, source: str, **options: object) -> list[float | str]:
+    """Scores, and the causes of failures."""
+    found = load(directory, source, **options).scores(PROBLEM, COMPLETIONS)
+    return [score.cause if isinstance(score, Failure) else score for score in found]
 
 
 class TestTRL:
