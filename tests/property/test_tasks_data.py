@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cogitate.tasks.config import DatasetConfig
 from cogitate.tasks.dataset import scan
-from cogitate.tasks.expressions import ExpressionError, parse_expression
 from cogitate.tasks.loading import RawRow, SourceOptions, read_rows
+from cogitate.verifiers.rules.expressions import ExpressionError, parse_expression
 
 GOOD = [{"prompt": f"question {i}", "answer": str(i)} for i in range(3)]
 NOISE = st.binary(max_size=60).map(lambda body: body.replace(b"\n", b" "))

@@ -12,7 +12,6 @@ One declared rule per kind, so that an answer cannot be right in one of two form
 
 import json
 import re
-import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, cast
@@ -21,6 +20,7 @@ from cogitate.sandbox.program import Limits
 from cogitate.tasks.code_columns import code_tests
 from cogitate.verdict import Verdict, bad_gold, correct, wrong
 from cogitate.verifiers.exact import last_number, parse_number
+from cogitate.verifiers.rules.text_match import normalise_text
 
 Kind = Literal[
     "number", "text", "choice", "none", "math", "code",
@@ -41,16 +41,13 @@ OPTION_LETTERS = "ABCDEFGHIJ"
 _GSM8K_MARK = "####"
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _DEGREES = re.compile(r"\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})")
-_STYLING = re.compile(
-    r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\[!,;: ]|\\(?=\$|%)|(?<=\d)\{,\}(?=\d)"
-)
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _ONE_LETTER = re.compile(r"\(?([A-Ja-j])\)?[.:]?")
 _OPTION = re.compile(r"(?<![A-Za-z0-9'\u2019])\(?([A-J])\)?(?![A-Za-z0-9'\u2019])")
 _ORDINARY_WORD = re.compile(
     r"(?:(?:^|[.!?\n])[ \t]*A|(?<![A-Za-z0-9(])I)(?=[ \t]+(?!(?:is|because|since)\b)[a-z])"
 )
-_FORMULA = re.compile(r"\\(?!text|mathrm|mbox)[A-Za-z]|[_^=<>{}/+*]|\d")
+_FORMULA = re.compile(r"\\[A-Za-z]|[_^=<>{}/+*]|\d")
 _LISTED_OPTION = re.compile(r"^\s*\(?([A-J])[).:]", re.MULTILINE)
 
 
@@ -204,25 +201,6 @@ def gold_number(gold: str) -> Fraction | None:
     (Fraction(-14, 3), Fraction(18, 1), Fraction(90, 1))
     """
     return parse_number(_DEGREES.sub("", gold), currency=True)
-
-
-def _plain_styling(match: re.Match[str]) -> str:
-    return "," if match.group() == "{,}" else ""
-
-
-def normalise_text(text: str) -> str:
-    r"""Text for comparison: NFKC, one case, no LaTeX styling, no outer punctuation or space.
-
-    >>> normalise_text(r" \text{Evelyn}. "), normalise_text(r"\left( 3, \dfrac{x}{2} \right)")
-    ('evelyn', '(3,\\frac{x}{2})')
-    """
-    text = unicodedata.normalize("NFKC", text[-MAX_ANSWER_CHARS:])
-    text = _DEGREES.sub("", _WRAPPER.sub(r"\1", text))
-    text = _STYLING.sub(_plain_styling, text).replace("$", "")
-    text = re.sub(r"\\[dtc]frac", r"\\frac", text)
-    # Spaces matter between words only: "p - q" is "p-q", "New York" is not "NewYork".
-    text = re.sub(r" ?([^\w ]) ?", r"\1", " ".join(text.split()))
-    return text.strip(" .,;:\"'").casefold()
 
 
 def _is_formula(gold: str) -> bool:

@@ -4,16 +4,15 @@ Instances are built forwards, from numbers over a random expression to its value
 has a solution. (TinyZero's generator draws target and numbers independently.)
 """
 
-from collections import Counter
 from fractions import Fraction
 
 from cogitate.errors import RewardError
-from cogitate.verifiers.exact import parse_number
 from cogitate.schema import Problem
 from cogitate.tasks.config import CountdownConfig
-from cogitate.tasks.expressions import ExpressionError, compute, parse_expression
 from cogitate.tasks.hashing import Draw
 from cogitate.tasks.procedural import Instance, ProceduralTask, gold_answer
+from cogitate.verifiers.rules.countdown import objection
+from cogitate.verifiers.rules.expressions import compute, parse_expression
 
 
 class CountdownTask(ProceduralTask[CountdownConfig]):
@@ -60,8 +59,12 @@ class CountdownTask(ProceduralTask[CountdownConfig]):
             ) from error
         use_all: bool = problem.metadata.get("use_all", True)
         operations: list[str] = problem.metadata.get("operations", list("+-*/"))
-        right = answer is not None and _reaches(answer, target, numbers, use_all, operations)
-        return float(right)
+        if answer is None:
+            return 0.0
+        reason = objection(
+            answer, numbers=numbers, target=target, use_all=use_all, operations=operations
+        )
+        return float(reason is None)
 
     def working(self, problem: Problem) -> str:
         """The operations of the gold expression in order of evaluation."""
@@ -99,18 +102,3 @@ def _build(draw: Draw, values: list[int], operations: tuple[str, ...]) -> tuple[
         pool.append((value, f"({left_text} {operator} {right_text})"))
     value, text = pool[0]
     return int(value), text.removeprefix("(").removesuffix(")")
-
-
-def _reaches(
-    answer: str, target: int, numbers: list[int], use_all: bool, operations: list[str]
-) -> bool:
-    expression, equals, claimed = answer.strip(" \n\t$").rstrip(".").partition("=")
-    if equals and parse_number(claimed.strip()) != target:
-        return False
-    try:
-        parsed = parse_expression(expression)
-    except ExpressionError:
-        return False
-    given, used = Counter(numbers), Counter(parsed.numbers)
-    numbers_right = used == given if use_all else used <= given
-    return numbers_right and set(parsed.operators) <= set(operations) and parsed.value == target

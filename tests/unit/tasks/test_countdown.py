@@ -6,7 +6,7 @@ from cogitate.errors import ConfigError, RewardError
 from cogitate.schema import Message, Problem
 from cogitate.tasks.config import CountdownConfig
 from cogitate.tasks.countdown import CountdownTask
-from cogitate.tasks.expressions import parse_expression
+from cogitate.verifiers.rules.expressions import parse_expression
 
 
 def task(**settings: object) -> CountdownTask:

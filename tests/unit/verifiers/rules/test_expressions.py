@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from cogitate.tasks.expressions import (
+from cogitate.verifiers.rules.expressions import (
     MAX_DEPTH,
     MAX_LENGTH,
     ExpressionError,

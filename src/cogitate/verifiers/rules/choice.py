@@ -1,0 +1,205 @@
+r"""Multiple choice: which option letter does a text commit itself to?
+
+What counts, all of it together, and it must agree: the content of ``<answer>``, explicit answer
+lines ("**Answer: D**"), boxes that hold a letter (``\boxed{\text{E}}``, ``\boxed{E: a score}``) and
+a last line that is nothing but a letter. Only without any of these does a phrase inside a sentence
+("... so the answer is (C)") count. Letters inside formulas, articles and letters in prose are no
+answer. Two different letters are no answer to a question with one right option.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cogitate.text.think import ANSWER_OPEN, boxed_contents, parse
+from cogitate.verdict import Verdict
+from cogitate.verifiers.rules.final import after_thinking, answer_lines
+from cogitate.verifiers.rules.rule import GoldError, Rule, gold_json, gold_mapping, judged
+from cogitate.verifiers.rules.text_match import normalise_text
+
+Mode = Literal["any", "delimited", "letter"]
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+DEFAULT_OPTIONS = 10
+"""Options A to J unless the gold answer says which there are."""
+MAX_STATEMENT_CHARS = 600
+"""How much of one statement is read, characters; a longer one is cut."""
+
+_WRAPPER = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox)\s*\{([^{}]*)\}")
+_NOISE = str.maketrans("", "", "$*`\u200b\u200c\u200d\u2060\ufeff")
+_FIRST = re.compile(r"[\s\"'\u201c(\[]{0,4}([A-Za-z])[)\]]?(?![\w'\u2019])")
+_DELIMITED = re.compile(r"\s{0,2}(?:$|[.:)\],;?!\-\u2013\u2014\u3002\uff0c\u3001/&|])")
+_SENTENCE_VERB = re.compile(
+    r"\s+(?:is|was|because|since|as|so|seems|looks|holds|fits|follows|or|and|nor)\b"
+)
+_DENIED = re.compile(
+    r"\W{0,4}(?:is|was|isn.t|seems|looks|cannot|can.t|would|could|might|may)\b"
+    r"[^.;]{0,40}?\b(?:not|wrong|incorrect|false|invalid|impossible|excluded|out|be\s+excluded)\b"
+    r"|\W{0,4}(?:isn.t|cannot|can.t)\b",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(
+    r"(?:^\s*|[,;/&|?!(\[\u3001\u6216\u548c]\s*|\b(?i:or|and|nor|maybe|perhaps|possibly|probably|also|either|"
+    r"likely|wait|rather|instead|alternatively|actually|option|choice|answer|"
+    r"oder|und|ou|et|o|y|e|или|и)\b[\s:*_]*)"
+    r"[(\[]?([A-Z])(?![\w'\u2019])(?!\s+[a-z])"
+)
+_PHRASE = re.compile(
+    r"\b(?:answer|option|choice)[ ](?:is|must[ ]be|should[ ]be|would[ ]be|has[ ]to[ ]be)\b[ ]?:?"
+    r"[ *_]{0,4}",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceGold:
+    """The right letters (nearly always one), the letters there are, and the options' texts."""
+
+    right: frozenset[str]
+    letters: str
+    texts: Mapping[str, str]
+
+
+def read_gold(gold: object) -> ChoiceGold:
+    """A letter, or ``{"answer": letter or letters, "options": texts, letters or a count}``."""
+    if isinstance(gold, str) and not gold.lstrip().startswith("{"):
+        answer, options = gold, None
+    elif isinstance(gold_json(gold), list):
+        answer, options = gold_json(gold), None
+    else:
+        fields = gold_mapping(gold, required=("answer",), optional=("options",))
+        answer, options = fields["answer"], fields.get("options")
+    letters, texts = _read_options(options)
+    right = frozenset(_read_letter(letter) for letter in _split(answer))
+    if not right:
+        raise GoldError("no option letter")
+    if options is None:
+        letters = LETTERS[: max(DEFAULT_OPTIONS, *(LETTERS.index(x) + 1 for x in right))]
+    if not right <= set(letters):
+        raise GoldError(f"{', '.join(sorted(right))} is not among the options {letters}")
+    return ChoiceGold(right=right, letters=letters, texts=texts)
+
+
+def judge(gold: ChoiceGold, text: str) -> Verdict:
+    """CORRECT if the text commits itself to the right options and to no other."""
+    chosen = chosen_options(text, letters=gold.letters, texts=gold.texts)
+    shown = ", ".join(sorted(chosen)) or None
+    if chosen == gold.right:
+        return judged(True, answer=shown)
+    if not chosen:
+        return judged(False, cause="no_answer", reason="no option is stated as the answer")
+    if len(chosen) > len(gold.right):
+        return judged(False, cause="hedged", reason="several options are stated", answer=shown)
+    return judged(False, cause="other_option", reason="another option", answer=shown)
+
+
+def chosen_options(
+    text: str, *, letters: str = LETTERS[:DEFAULT_OPTIONS], texts: Mapping[str, str] | None = None
+) -> frozenset[str]:
+    r"""All option letters that the text states as its answer; empty if none.
+
+    >>> sorted(chosen_options("Since A fails, the answer is (C)."))
+    ['C']
+    >>> sorted(chosen_options(r"\boxed{A}, or rather **Answer: B**"))
+    ['A', 'B']
+    """
+    text = unicodedata.normalize("NFKC", after_thinking(text))
+    known = {normalise_text(option): letter for letter, option in (texts or {}).items()}
+    statements = [*answer_lines(text), *boxed_contents(text)]
+    if ANSWER_OPEN in text:
+        answer = parse(text, mode="lenient").answer
+        statements = [*statements, answer] if answer is not None else _blocks(text)
+    found = _states(statements, letters, known)
+    *before, last = text.strip().splitlines() or [""]
+    found |= _states([last], letters, known, mode="letter" if before else "delimited")
+    if not found:
+        phrases = _PHRASE.finditer(text)
+        found = _states((_sentence(text, phrase.end()) for phrase in phrases), letters, known)
+    return frozenset(found)
+
+
+def _states(
+    statements: Iterable[str], letters: str, known: Mapping[str, str], *, mode: Mode = "any"
+) -> set[str]:
+    """The letters of all statements. ``mode``: "letter" takes only statements that are nothing but
+    a letter, "delimited" those that set it off from what follows, as in "C. 5 metres"."""
+    found: set[str] = set()
+    for statement in statements:
+        statement = _plain(statement)
+        if mode != "letter" and (letter := known.get(normalise_text(statement))):
+            found.add(letter)
+        elif mode != "letter" or len(statement.strip(" .()[]")) == 1:
+            found |= _stated(statement, letters, known, in_sentences=mode == "any")
+    return found
+
+
+def _stated(
+    statement: str, letters: str, known: Mapping[str, str], *, in_sentences: bool
+) -> set[str]:
+    """The letter a statement begins with, and every other one that it offers beside it."""
+    match = _FIRST.match(statement)
+    if match is None:
+        return set()
+    letter, rest = match[1].upper(), statement[match.end() :]
+    closed = match.group()[-1] in ")]"
+    delimited = closed or _DELIMITED.match(rest) is not None
+    in_sentence = (
+        in_sentences
+        and match[1].isupper()
+        and (letter not in "AI" or _SENTENCE_VERB.match(rest) is not None)
+    )
+    if letter not in letters or not (delimited or in_sentence) or _DENIED.match(rest):
+        return set()
+    if known.get(normalise_text(rest.lstrip(" .:)]-\u2013\u2014"))) == letter:
+        return {letter}
+    return {letter} | {m[1] for m in _ANOTHER.finditer(rest) if m[1] in letters}
+
+
+def _plain(statement: str) -> str:
+    """A statement without LaTeX text commands, markup and blanks around it."""
+    statement = statement[:MAX_STATEMENT_CHARS]
+    return _WRAPPER.sub(r"\1", statement).translate(_NOISE).strip(" \t\n_")
+
+
+def _sentence(text: str, start: int) -> str:
+    """From ``start`` to the end of the line."""
+    return text[start : start + MAX_STATEMENT_CHARS].partition("\n")[0]
+
+
+def _blocks(text: str) -> list[str]:
+    """Contents of several ``<answer>`` blocks, which hedge if they differ."""
+    return [part.partition("</answer>")[0] for part in text.split(ANSWER_OPEN)[1:]]
+
+
+def _read_options(options: object) -> tuple[str, dict[str, str]]:
+    if options is None:
+        return LETTERS, {}
+    if isinstance(options, int) and not isinstance(options, bool) and 2 <= options <= 26:
+        return LETTERS[:options], {}
+    if isinstance(options, list | tuple) and 2 <= len(options) <= 26:
+        texts = {LETTERS[i]: str(option) for i, option in enumerate(options)}
+    elif isinstance(options, Mapping) and 2 <= len(options) <= 26:
+        texts = {_read_letter(letter): str(option) for letter, option in options.items()}
+    else:
+        raise GoldError('"options" must be 2 to 26 texts, or their number')
+    if len({normalise_text(option) for option in texts.values()}) < len(texts):
+        texts = dict.fromkeys(texts, "")  # equal options: only letters tell them apart
+    return "".join(sorted(texts)), {k: v for k, v in texts.items() if normalise_text(v)}
+
+
+def _split(answer: object) -> list[str]:
+    if isinstance(answer, list | tuple):
+        return [str(part) for part in answer]
+    return re.split(r"\s*(?:,|;|&|\band\b)\s*", str(answer)[:200])
+
+
+def _read_letter(text: object) -> str:
+    match = re.fullmatch(r"[(\[]?([A-Za-z])[)\]]?[.:]?", _plain(str(text)))
+    if match is None:
+        raise GoldError(f"{str(text)[:40]!r} is not an option letter")
+    return match[1].upper()
+
+
+RULE = Rule(kind="mcq", read_gold=read_gold, judge=judge)

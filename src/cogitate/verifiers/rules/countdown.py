@@ -1,0 +1,121 @@
+"""Countdown: is this expression made of the given numbers, and is its value the target?"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from cogitate.text.think import parse
+from cogitate.verdict import Verdict
+from cogitate.verifiers.exact import parse_number
+from cogitate.verifiers.rules.expressions import (
+    MAX_INTEGER_DIGITS,
+    ExpressionError,
+    parse_expression,
+)
+from cogitate.verifiers.rules.rule import GoldError, Rule, gold_integer, gold_mapping, judged
+
+OPERATIONS = ("+", "-", "*", "/")
+MAX_NUMBERS = 64
+"""Most numbers that one gold answer may give."""
+
+_MATHS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"), ("**", "**"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountdownGold:
+    """The numbers, the target, and what an expression may do with them."""
+
+    numbers: tuple[int, ...]
+    target: int
+    use_all: bool = True
+    operations: tuple[str, ...] = OPERATIONS
+
+
+def objection(
+    answer: str,
+    *,
+    numbers: Sequence[int],
+    target: int,
+    use_all: bool = True,
+    operations: Collection[str] = OPERATIONS,
+) -> str | None:
+    """Why ``answer`` is not an expression of the numbers with the target as its value, or None.
+
+    ``expression = number`` is accepted when the number is the target as well. Every number counts
+    as often as it is given: exactly once each, or with ``use_all=False`` at most once each.
+
+    >>> objection("(3 + 7) * 5", numbers=[3, 5, 7], target=50) is None
+    True
+    >>> objection("50", numbers=[3, 5, 7], target=50)
+    'uses other numbers than the given ones'
+    """
+    expression, equals, claimed = answer.strip(" \n\t$").rstrip(".").partition("=")
+    if equals and parse_number(claimed.strip()) != target:
+        return "claims another value than the target"
+    try:
+        parsed = parse_expression(expression)
+    except ExpressionError as error:
+        return str(error)
+    given, used = Counter(numbers), Counter(parsed.numbers)
+    if used != given if use_all else not used <= given:
+        return "uses other numbers than the given ones"
+    if not set(parsed.operators) <= set(operations):
+        return "uses an operation that is not allowed"
+    return None if parsed.value == target else f"its value is {parsed.value}"
+
+
+def read_gold(gold: object) -> CountdownGold:
+    """``{"numbers": [...], "target": n}``, perhaps with ``use_all`` and ``operations``."""
+    fields = gold_mapping(
+        gold, required=("target",), optional=("numbers", "nums", "use_all", "operations")
+    )
+    numbers = fields.get("numbers", fields.get("nums"))
+    if not isinstance(numbers, list | tuple) or not 1 <= len(numbers) <= MAX_NUMBERS:
+        raise GoldError(f'"numbers" must be a list of 1 to {MAX_NUMBERS} numbers')
+    operations = fields.get("operations", OPERATIONS)
+    known = isinstance(operations, list | tuple | str) and set(operations) <= set(OPERATIONS)
+    if not known or not operations:
+        raise GoldError(f'"operations" must be some of {" ".join(OPERATIONS)}')
+    use_all = fields.get("use_all", True)
+    if not isinstance(use_all, bool):
+        raise GoldError('"use_all" must be true or false')
+    highest = 10**MAX_INTEGER_DIGITS - 1
+    return CountdownGold(
+        numbers=tuple(gold_integer(value, "a number", high=highest) for value in numbers),
+        target=gold_integer(fields["target"], '"target"', low=-(10**12), high=10**12),
+        use_all=use_all,
+        operations=tuple(operations),
+    )
+
+
+def judge(gold: CountdownGold, text: str) -> Verdict:
+    """CORRECT if the one answer of the text is such an expression and nothing else."""
+    answer = parse(text, mode="lenient").answer
+    if answer is None:
+        return judged(False, cause="no_single_answer", reason="no single answer")
+    answer = undress(answer)
+    reason = objection(
+        answer,
+        numbers=gold.numbers,
+        target=gold.target,
+        use_all=gold.use_all,
+        operations=gold.operations,
+    )
+    return judged(reason is None, cause="wrong_expression", reason=reason or "", answer=answer)
+
+
+def undress(answer: str) -> str:
+    r"""An answer without one pair of maths, code or bold marks around all of it.
+
+    >>> undress(r" \(3 + 4\) "), undress("$3$ + $4$")
+    ('3 + 4', '$3$ + $4$')
+    """
+    answer = answer.strip()
+    for start, end in _MATHS:
+        inner = answer[len(start) : len(answer) - len(end)]
+        if len(answer) > len(start + end) and answer == start + inner + end:
+            return inner.strip() if start not in inner and end not in inner else answer
+    return answer
+
+
+RULE = Rule(kind="countdown", read_gold=read_gold, judge=judge)
