@@ -15,6 +15,7 @@ from cogitate.cli import (
     evaluate,
     model,
     reports,
+    reward_model,
     run,
     sample,
 )
@@ -45,7 +46,10 @@ def build_parser() -> Parser:
     parser = Parser(prog="cogitate", description=_DESCRIPTION, epilog=EXIT_CODES)
     parser.add_argument("--version", action="version", version=f"cogitate {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
-    for group in (run, config, evaluate, sample, chat, model, data, reports, doctor, bench):
+    groups = (
+        run, config, evaluate, sample, chat, model, data, reward_model, reports, doctor, bench,
+    )  # fmt: skip
+    for group in groups:
         group.add(commands)
     add_command(commands, "version", _version, help="print versions of cogitate, Python and torch")
     return parser

@@ -24,7 +24,10 @@ from cogitate.models.directory import check_replaceable, replace_directory
 from cogitate.models.hf_config import read_config, read_json, to_hf_config
 from cogitate.models.transformer import Transformer
 
-__all__ = ["Slot", "load_model", "read_config", "save_model", "tensor_slots"]
+__all__ = [
+    "Slot", "load_model", "read_config", "read_tensors", "save_model", "tensor_slots",
+    "write_tensors",
+]  # fmt: skip
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -86,20 +89,40 @@ def load_model(
     """
     directory = Path(directory)
     config = read_config(directory)
-    slots = tensor_slots(config)
+    with torch.device("meta"):
+        model = Transformer(config)
+    state = read_tensors(directory, config, tensor_slots(config), dtype=dtype, device=device)
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def read_tensors(
+    directory: Path,
+    config: ModelConfig,
+    slots: Mapping[str, Slot],
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> dict[str, Tensor]:
+    """The tensors of ``slots`` under our parameter names: exactly these must be there.
+
+    Raises:
+        DataError: as for ``load_model``.
+    """
     with ExitStack() as stack:
         sources = _open_tensors(directory, stack)
         _check_tensors(directory, config, slots, sources)
-        with torch.device("meta"):
-            model = Transformer(config)
-        state = {
-            name: torch.empty(parameter.shape, dtype=dtype, device=device)
-            for name, parameter in model.named_parameters()
-        }
+        rows: dict[str, int] = {}
+        for slot in slots.values():
+            end = slot.start + slot.shape[0]
+            rows[slot.parameter] = max(rows.get(slot.parameter, 0), end)
+        state: dict[str, Tensor] = {}
         for name, slot in slots.items():
+            if slot.parameter not in state:
+                shape = (rows[slot.parameter], *slot.shape[1:])
+                state[slot.parameter] = torch.empty(shape, dtype=dtype, device=device)
             _read_into(state[slot.parameter], sources[name], name, slot, directory)
-    model.load_state_dict(state, assign=True)
-    return model
+    return state
 
 
 def save_model(
@@ -134,7 +157,9 @@ def save_model(
         for name, path in companions.items():
             if path.is_file():
                 shutil.copyfile(path, fresh / name)
-        _write_shards(model, fresh, dtype=dtype, shard_bytes=shard_bytes)
+        parameters = dict(model.named_parameters())
+        slots = tensor_slots(model.config)
+        write_tensors(parameters, slots, fresh, dtype=dtype, shard_bytes=shard_bytes)
         if card is not None:
             card.write(fresh)
 
@@ -285,15 +310,23 @@ def _read_into(target: Tensor, source: safe_open, name: str, slot: Slot, directo
     target[slot.start : slot.start + slot.shape[0]].copy_(values)
 
 
-def _write_shards(
-    model: Transformer, directory: Path, *, dtype: torch.dtype, shard_bytes: int
+def write_tensors(
+    parameters: Mapping[str, Tensor],
+    slots: Mapping[str, Slot],
+    directory: Path,
+    *,
+    dtype: torch.dtype,
+    shard_bytes: int = 5_000_000_000,
 ) -> None:
-    slots = tensor_slots(model.config)
+    """Write the tensors of ``slots`` under their Hugging Face names into an existing directory.
+
+    Raises:
+        DataError: the disk is full.
+    """
     item = torch.empty((), dtype=dtype).element_size()
     sizes = {name: item * torch.Size(slot.shape).numel() for name, slot in slots.items()}
     shards = _split(sizes, shard_bytes)
     placement: dict[str, str] = {}
-    parameters = dict(model.named_parameters())
     for number, names in enumerate(shards, start=1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         file = file if len(shards) > 1 else SINGLE_FILE

@@ -55,8 +55,12 @@ class LocalScorer:
     def save(self, directory: Path) -> None:
         """model.safetensors, under our own parameter names."""
         directory.mkdir(parents=True, exist_ok=True)
-        weights = {n: p.detach().contiguous() for n, p in self.model.named_parameters()}
+        weights = {n: p.detach().contiguous() for n, p in self.saved_weights().items()}
         save_file(weights, directory / "model.safetensors")
+
+    def saved_weights(self) -> dict[str, Tensor]:
+        """What ``save`` writes and ``load`` expects: all parameters."""
+        return dict(self.model.named_parameters())
 
     def load(self, directory: Path) -> None:
         """Restore the weights bit for bit.
@@ -65,7 +69,7 @@ class LocalScorer:
             CheckpointError: the checkpoint's tensors are not those of this model.
         """
         weights = load_file(directory / "model.safetensors")
-        own = dict(self.model.named_parameters())
+        own = self.saved_weights()
         wrong = sorted(set(weights) ^ set(own)) or [
             name for name, tensor in weights.items() if tensor.shape != own[name].shape
         ]
