@@ -1,0 +1,339 @@
+"""Verdicts for rows ``task_kind, ground_truth, completion``: any kind, many at once, in order.
+
+What belongs to the completion as a whole is done here, once, before the verifier of the kind sees
+anything: cut at the end of the turn, the thinking taken off. An answer that stands only in the
+thinking is no answer, and a completion whose thinking never ends has none. Verifiers are found by
+kind: mathematics and code here, ``judge`` by its rule part unless a judge is given, everything else
+in ``cogitate.verifiers.rules.RULES``.
+
+A row that cannot be verified at all (unknown kind, missing field) is a ``RowFault``: it is reported
+beside the verdicts, and no row is ever lost to it.
+"""
+
+import json
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from cogitate.sandbox.program import Sandbox
+from cogitate.text.think import cut_at_turn_end, split_think
+from cogitate.verdict import Status, Verdict, bad_gold, unparseable, wrong
+
+if TYPE_CHECKING:
+    from cogitate.verifiers.judged import AskJudge
+    from cogitate.verifiers.maths import MathsPool
+
+CODE_KINDS = ("code_stdio", "code_function", "code")
+MATHS_KINDS = ("math", "maths")
+OWN_KINDS = (*MATHS_KINDS, *CODE_KINDS, "judge")
+MAX_COMPLETION_CHARS = 4_000_000
+"""Longest completion that is looked at, characters. A longer one is wrong."""
+BAD_ROW = "bad_row"
+"""What stands in place of a status for a row that cannot be verified."""
+
+
+class RowFault(ValueError):
+    """A row that cannot be verified; ``cause`` is one word for counting."""
+
+    def __init__(self, cause: str, reason: str) -> None:
+        super().__init__(reason)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one row asks for. ``template``, ``policy`` and ``arity`` are for mathematics,
+    ``question`` for a judge; ``twice`` asks for a second run, which must find nothing of the
+    first."""
+
+    kind: str
+    gold: Any
+    completion: str
+    template: str | None = None
+    policy: str | None = None
+    arity: int | None = None
+    prefilled: bool = False
+    question: str = ""
+    twice: bool = False
+
+    @classmethod
+    def from_mapping(cls, row: Mapping[str, Any]) -> "Row":
+        """The row of a JSON object; names are those of ``cogitate grade``.
+
+        Raises:
+            RowFault: a field is missing or has another type.
+        """
+        if not isinstance(row, Mapping):
+            raise RowFault("bad_json", f"expected an object, not {type(row).__name__}")
+        return cls(
+            kind=_field(row, "task_kind", "kind", of=str),
+            gold=_field(row, "ground_truth", "gold", of=object),
+            completion=_field(row, "completion", of=str),
+            template=_optional(row, "template", str),
+            policy=_optional(row, "policy", str),
+            arity=_optional(row, "gold_arity", int),
+            prefilled=bool(_optional(row, "prefilled_think", bool)),
+            question=_optional(row, "question", str) or "",
+            twice=bool(_optional(row, "run_twice", bool)),
+        )
+
+
+class RowVerifier:
+    """Verifies rows of every kind; holds the worker processes and the sandbox that this needs.
+
+    Both start when the first row needs them, and end with ``close`` or the ``with`` block.
+    ``sandbox`` is a name ("auto") or a sandbox; ``workers`` is how many rows are verified at once.
+    Thread-safe.
+
+    >>> with RowVerifier() as verifier:
+    ...     row = {"task_kind": "mcq", "ground_truth": "C", "completion": "Answer: C"}
+    ...     verifier.verify(row).status
+    <Status.CORRECT: 'correct'>
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        sandbox: str | Sandbox = "auto",
+        judge: "AskJudge | None" = None,
+        pool: "MathsPool | None" = None,
+    ) -> None:
+        self.workers = workers or max(2, min(16, os.cpu_count() or 2))
+        self._sandbox = sandbox
+        self._judge = judge
+        self._pool = pool
+        self._owns_pool = pool is None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "RowVerifier":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes that this verifier started."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None and self._owns_pool:
+            pool.close()
+
+    def verify(self, row: "Mapping[str, Any] | Row") -> Verdict:
+        """The verdict of one row; ``milliseconds`` is all the time it took.
+
+        Raises:
+            RowFault: the row has no completion or no gold answer, or its kind is not known.
+            SandboxError: the row holds a program and there is no safe way to run it here.
+        """
+        started = time.perf_counter()
+        asked = row if isinstance(row, Row) else Row.from_mapping(row)
+        if asked.kind not in known_kinds():
+            raise RowFault("unknown_kind", unknown_kind(asked.kind))
+        verdict = self._verify(asked)
+        if asked.twice:
+            verdict = self._verify(asked)
+        return replace(verdict, milliseconds=1000.0 * (time.perf_counter() - started))
+
+    def verify_all(
+        self, rows: "Iterable[Mapping[str, Any] | Row]"
+    ) -> "Iterator[Verdict | RowFault]":
+        """Verdict or fault of every row, in their order, while later rows are being verified.
+
+        Takes rows from the iterator only as it goes, so a file of any length fits.
+
+        Raises:
+            SandboxError: a row holds a program and there is no safe way to run it here.
+        """
+        window: deque[Future[Verdict]] = deque()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="verify") as threads:
+            try:
+                for row in rows:
+                    window.append(threads.submit(self.verify, row))
+                    if len(window) >= 16 * self.workers:
+                        yield _outcome(window.popleft())
+                while window:
+                    yield _outcome(window.popleft())
+            finally:
+                for future in window:
+                    future.cancel()
+
+    def use_sandbox(self) -> Sandbox:
+        """The sandbox that programs run in, found when first asked for.
+
+        Raises:
+            SandboxError: there is no safe way to run programs on this machine.
+        """
+        with self._lock:
+            if isinstance(self._sandbox, str):
+                from cogitate.sandbox import get_sandbox
+
+                self._sandbox = get_sandbox(self._sandbox)
+            return self._sandbox
+
+    def _verify(self, row: Row) -> Verdict:
+        if len(row.completion) > MAX_COMPLETION_CHARS:
+            return wrong(cause="too_long", reason=f"longer than {MAX_COMPLETION_CHARS:,} characters")
+        if row.kind in OWN_KINDS:
+            text = final_part(row.completion, prefilled=row.prefilled)
+            return _truncated() if text is None else self._verify_own(row, text)
+        from cogitate.verifiers.rules import RULES
+
+        rule = RULES[row.kind]
+        if rule.whole_completion:
+            text = cut_at_turn_end(row.completion)
+            return rule(row.gold, text, prefilled=row.prefilled)
+        text = final_part(row.completion, prefilled=row.prefilled)
+        return _truncated() if text is None else rule(row.gold, text)
+
+    def _verify_own(self, row: Row, text: str) -> Verdict:
+        if row.kind in CODE_KINDS:
+            from cogitate.verifiers.code import verify_code
+
+            gold = _object(row.gold)
+            if gold is None:
+                return bad_gold(cause="bad_gold", reason="expected an object with type and tests")
+            return verify_code(gold, text, sandbox=self.use_sandbox())
+        if row.kind == "judge":
+            from cogitate.verifiers.judged import verify_judge
+
+            gold = row.gold if isinstance(row.gold, str) else json.dumps(row.gold)
+            return verify_judge(gold, text, question=row.question, judge=self._judge)
+        from cogitate.verifiers.maths import verify_maths
+
+        return verify_maths(
+            _text(row.gold), text, template=row.template or "boxed", policy=row.policy,
+            arity=row.arity, pool=self._use_pool(),
+        )  # fmt: skip
+
+    def _use_pool(self) -> "MathsPool":
+        with self._lock:
+            if self._pool is None:
+                from cogitate.verifiers.maths import MathsPool
+
+                self._pool = MathsPool(workers=self.workers)
+            return self._pool
+
+
+def grade(row: Mapping[str, Any]) -> Verdict:
+    """The verdict of one row, with worker processes that this interpreter keeps.
+
+    Raises:
+        RowFault: the row has no completion or no gold answer, or its kind is not known.
+
+    >>> grade({"task_kind": "text", "ground_truth": "Loire", "completion": "the Loire"}).correct
+    True
+    """
+    from cogitate.verifiers import shared
+
+    asked = Row.from_mapping(row)
+    pool = shared.maths_pool() if asked.kind in MATHS_KINDS else None
+    sandbox = shared.sandbox() if asked.kind in CODE_KINDS else "auto"
+    return RowVerifier(workers=1, sandbox=sandbox, pool=pool).verify(asked)
+
+
+def known_kinds() -> tuple[str, ...]:
+    """Every kind that a row may have."""
+    from cogitate.verifiers.rules import RULES
+
+    return tuple(sorted({*OWN_KINDS, *RULES}))
+
+
+def unknown_kind(kind: str) -> str:
+    """What to say about a kind that there is not."""
+    import difflib
+
+    known = known_kinds()
+    close = difflib.get_close_matches(kind, known, n=1)
+    hint = f' Did you mean "{close[0]}"?' if close else ""
+    return f'unknown kind "{kind[:60]}". Known: {", ".join(known)}.{hint}'
+
+
+def final_part(completion: str, *, prefilled: bool = False) -> str | None:
+    r"""What follows the thinking, up to the end of the turn; None while the thinking is open.
+
+    >>> final_part("<think>a</think>b<|im_end|>c"), final_part("<think>a")
+    ('b', None)
+    """
+    return split_think(cut_at_turn_end(completion), prefilled=prefilled)[1]
+
+
+def fields(outcome: "Verdict | RowFault") -> dict[str, Any]:
+    """What ``cogitate grade`` adds to a row."""
+    if isinstance(outcome, RowFault):
+        return {
+            "verdict": BAD_ROW, "correct": None, "reward": None, "parsed_answer": None,
+            "parsed_gold": None, "milliseconds": 0.0, "engine": "", "cause": outcome.cause,
+            "reason": str(outcome),
+        }  # fmt: skip
+    added: dict[str, Any] = {
+        "verdict": str(outcome.status),
+        "correct": outcome.correct,
+        "reward": outcome.score if outcome.status.trains else None,
+        "parsed_answer": outcome.answer,
+        "parsed_gold": outcome.gold,
+        "milliseconds": round(outcome.milliseconds, 3),
+        "engine": outcome.engine,
+        "cause": outcome.cause,
+        "reason": outcome.reason,
+    }
+    if outcome.cases:
+        added["cases"] = [
+            {"status": str(case.status), "seconds": round(case.seconds, 4), "reason": case.reason}
+            for case in outcome.cases
+        ]
+    return added
+
+
+def _outcome(future: "Future[Verdict]") -> "Verdict | RowFault":
+    """The result of a row. A verifier that raised says nothing about the answer: masked."""
+    from cogitate.errors import SandboxError
+
+    try:
+        return future.result()
+    except RowFault as fault:
+        return fault
+    except SandboxError:
+        raise
+    except Exception as error:  # noqa: BLE001  one row's fault must not end all others
+        reason = f"the verifier raised {type(error).__name__}: {str(error)[:200]}"
+        return Verdict(status=Status.CRASHED, cause="verifier_raised", reason=reason)
+
+
+def _truncated() -> Verdict:
+    return unparseable(cause="truncated", reason="the thinking never ends, so there is no answer")
+
+
+def _field(row: Mapping[str, Any], *names: str, of: type) -> Any:
+    name = next((name for name in names if row.get(name) is not None), None)
+    if name is None:
+        raise RowFault("missing_field", f"no {' or '.join(names)}")
+    if not isinstance(row[name], of):
+        raise RowFault("wrong_type", f"{name} is {type(row[name]).__name__}, not {of.__name__}")
+    return row[name]
+
+
+def _optional(row: Mapping[str, Any], name: str, of: type) -> Any:
+    value = row.get(name)
+    if value is not None and (not isinstance(value, of) or (of is int and value is True)):
+        raise RowFault("wrong_type", f"{name} is {type(value).__name__}, not {of.__name__}")
+    return value
+
+
+def _text(gold: object) -> str:
+    return gold if isinstance(gold, str) else json.dumps(gold, ensure_ascii=False)
+
+
+def _object(gold: object) -> Mapping[str, Any] | None:
+    """A gold answer that is a JSON object, or the text of one."""
+    if isinstance(gold, str):
+        try:
+            gold = json.loads(gold)
+        except (ValueError, RecursionError):
+            return None
+    return cast("Mapping[str, Any]", gold) if isinstance(gold, Mapping) else None
