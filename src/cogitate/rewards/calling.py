@@ -47,9 +47,9 @@ class AskedMessage(Protocol):
     """What is read of a message."""
 
     @property
-    def role(self) -> str: ...
+    def role(self) -> str: ...  # noqa: D102
     @property
-    def content(self) -> str: ...
+    def content(self) -> str: ...  # noqa: D102
 
 
 @runtime_checkable
@@ -57,17 +57,17 @@ class AskedProblem(Protocol):
     """What is read of a problem: ``schema.Problem`` or its plain copy."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str: ...  # noqa: D102
     @property
-    def task(self) -> str: ...
+    def task(self) -> str: ...  # noqa: D102
     @property
-    def messages(self) -> Sequence[AskedMessage]: ...
+    def messages(self) -> Sequence[AskedMessage]: ...  # noqa: D102
     @property
-    def answer(self) -> str | None: ...
+    def answer(self) -> str | None: ...  # noqa: D102
     @property
-    def metadata(self) -> Mapping[str, Any]: ...
+    def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
     @property
-    def question(self) -> str: ...
+    def question(self) -> str: ...  # noqa: D102
 
 
 @runtime_checkable
@@ -75,9 +75,9 @@ class AskedCompletion(Protocol):
     """What is read of a completion: ``schema.Completion`` or its plain copy."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str: ...  # noqa: D102
     @property
-    def token_ids(self) -> Sequence[int]: ...
+    def token_ids(self) -> Sequence[int]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, ClassVar, TextIO, TypeVar, cast
 
 import torch
 
@@ -194,7 +194,7 @@ class _ThreadOutput:
     everybody is not an option.
     """
 
-    captured: "set[int]" = set()
+    captured: ClassVar[set[int]] = set()
 
     def __init__(self, stream: TextIO, kept: list[str]) -> None:
         self._stream = stream

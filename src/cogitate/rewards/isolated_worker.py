@@ -39,8 +39,13 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         return {"signature": caller.signature}
     _seed(request["seed"])
     completions = [
-        PlainCompletion(**{**completion, "token_ids": tuple(completion["token_ids"])})
-        for completion in request["completions"]
+        PlainCompletion(
+            text=sent["text"],
+            token_ids=tuple(sent["token_ids"]),
+            finish_reason=sent["finish_reason"],
+            policy_version=sent["policy_version"],
+        )
+        for sent in request["completions"]
     ]
     scores = caller.scores(_problem(request["problem"]), completions)
     return {"scores": [_sent(score) for score in scores]}
@@ -48,7 +53,13 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _problem(plain: Mapping[str, Any]) -> PlainProblem:
     messages = tuple(PlainMessage(role=role, content=text) for role, text in plain["messages"])
-    return PlainProblem(**{**plain, "messages": messages})
+    return PlainProblem(
+        id=plain["id"],
+        task=plain["task"],
+        messages=messages,
+        answer=plain["answer"],
+        metadata=plain["metadata"],
+    )
 
 
 def _seed(seed: int) -> None:

@@ -57,7 +57,7 @@ def verify_judge(
     if verdict is None:
         verdict = Verdict(
             status=Status.CRASHED, gold=gold, answer=_shown(text), engine="judge/rule",
-            cause="no_judge", reason="the rule cannot decide this answer and no judge is configured",
+            cause="no_judge", reason="the rule cannot decide this answer, and there is no judge",
         )  # fmt: skip
     return replace(verdict, milliseconds=1000 * (time.perf_counter() - started))
 
@@ -236,13 +236,14 @@ _QUANTITY = re.compile(
     r"(?:\s?(?P<percent>%|percent)|(?P<units>(?:\s[a-z]{1,20}){1,2}))?",
     re.ASCII,
 )
-_NO_UNITS = frozenset(
-    "or and not no nor but is isn was minus plus times over per percent less more than hundred "
-    "hundreds thousand thousands million millions billion billions trillion trillions dozen "
-    "fewer squared cubed factorial divided by to of at least most about half quarter third e pi i if "
-    "wrong incorrect false below above up down under mod modulo choose power exponent root "
-    "lakh crore instead rather without except versus vs".split()
-)
+_NO_UNIT_WORDS = """
+or and not no nor but is isn was minus plus times over per percent less more than hundred
+hundreds thousand thousands million millions billion billions trillion trillions dozen fewer
+squared cubed factorial divided by to of at least most about half quarter third e pi i if wrong
+incorrect false below above up down under mod modulo choose power exponent root lakh crore
+instead rather without except versus vs
+"""
+_NO_UNITS = frozenset(_NO_UNIT_WORDS.split())
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATED = re.compile(
     rf",?\s(?:as of|in|on|by|since)\s(?:the end of\s)?(?:{_MONTH}\s)?(?:\d{{1,2}},?\s)?"

@@ -21,73 +21,73 @@ first firstly now ok okay sure certainly course here response* reply final work*
 detail* careful* understand* given consider* look looking go going find finding determine
 calculat* comput* conclusion* result* follow* below summary provide providing
 # Spanish, Portuguese, Italian, French
-solucion* respuest* explicacion* pensamient* pensar pensemos pensando pensare pense pensons razonamiento razonemos razonar proces* paso pasos resolv* resolu* problem*
-pregunta* analisis analic* primero entonces vamos veamos solucao solucoes respost* explicac* passo
-passos raciocin* pergunt* primeiro soluzion* rispost* spiegazion* ragionament* passaggi* dopo
-risolv* domanda* iniziamo cominciamo prima pensiero pensamento empecemos comecemos etape* raisonnement reponse* reflech*
-reflexion* resou* resolv* commenc* voyons abord premier premierement demarche explication*
+solucion* respuest* explicacion* pensamient* pensar pensemos pensando pensare pense pensons
+razonamiento razonemos razonar proces* paso pasos resolv* resolu* problem* pregunta* analisis
+analic* primero entonces vamos veamos solucao solucoes respost* explicac* passo passos raciocin*
+pergunt* primeiro soluzion* rispost* spiegazion* ragionament* passaggi* dopo risolv* domanda*
+iniziamo cominciamo prima pensiero pensamento empecemos comecemos etape* raisonnement reponse*
+reflech* reflexion* resou* commenc* voyons abord premier premierement demarche explication*
 # German, Dutch, Swedish, Danish, Norwegian
 losung* loesung* antwort* erklarung* gedank* denk* schritt* losen aufgabe* uberleg* zuerst
 zunachst frage* begrundung* herangehensweise oplossing* uitleg stap stappen stapsgewijs probleem
-vraag eerst losning* losningen svar* forklaring* steg skridt trinn tanke tankar
-tankeprocess* tenke tenker oppgav* opgav*
+vraag eerst losning* losningen svar* forklaring* steg skridt trinn tanke tankar tankeprocess*
+tenke tenker oppgav* opgav*
 # Russian, Ukrainian, Polish, Czech
 решени* реши* ответ* объяснени* шаг* задач* рассужд* мысл* дума* анализ* сначала вопрос* давайте
 рассмотрим розвяз* вiдповiд* крок* пояснен* rozwiaz* odpowied* wyjasni* krok* zadani* najpierw
 reseni* odpoved* vysvetlen* uloh*
 # Turkish, Indonesian and Malay, Vietnamese
-cozum* cevap* yanit* aciklama* adim* dusun* soru* problemi cozelim coz once solusi jawab* penjelas*
-langkah* demi pikir* pemikiran masalah soal mari selesai* pertama loi giai buoc dap an tra loi suy nghi
-bai toan phan tich giai thich hay dau tien
+cozum* cevap* yanit* aciklama* adim* dusun* soru* problemi cozelim coz once solusi jawab*
+penjelas* langkah* demi pikir* pemikiran masalah soal mari selesai* pertama loi giai buoc dap an
+tra suy nghi bai toan phan tich thich hay dau tien
 # Greek, Romanian, Hungarian, Finnish
-λυση λυσεις απαντηση* εξηγηση* βημα* σκεψη* προβλημα* raspuns* explicati* gandire* gandim pas pasi megold*
-valasz* magyaraz* lepes* gondol* ratkais* vastau* selity* askel* ajat*
+λυση λυσεις απαντηση* εξηγηση* βημα* σκεψη* προβλημα* raspuns* explicati* gandire* gandim pas
+pasi megold* valasz* magyaraz* lepes* gondol* ratkais* vastau* selity* askel* ajat*
 # Arabic, Persian, Urdu, Hebrew
-حل الحل حلول لنحل نحل بحل اجابه الاجابه اجابة الاجابة جواب الجواب شرح الشرح تفسير التفسير خطوة بخطوة
-خطوات الخطوات الخطوة مسالة المسالة المشكلة السؤال تفكير التفكير تحليل التحليل عملية اولا دعنا دعونا
-پاسخ توضيح توضیح گام مرحله راه مساله سوال فکر بیایید פתרון תשובה התשובה הסבר שלב הבעיה בעיה
-נפתור חשיבה
+حل الحل حلول لنحل نحل بحل اجابه الاجابه اجابة الاجابة جواب الجواب شرح الشرح تفسير التفسير خطوة
+بخطوة خطوات الخطوات الخطوة مسالة المسالة المشكلة السؤال تفكير التفكير تحليل التحليل عملية اولا
+دعنا دعونا پاسخ توضيح توضیح گام مرحله راه مساله سوال فکر بیایید פתרון תשובה התשובה הסבר שלב
+הבעיה בעיה נפתור חשיבה
 # Hindi, Bengali
 समाधान* उत्तर* हल व्याख्या* चरण* समस्या* प्रश्न* सोच* विचार* प्रक्रिया आइए पहले सवाल* জবাব উত্তর* সমাধান*
 ব্যাখ্যা* ধাপ* সমস্যা* প্রশ্ন* চিন্তা*
 # Korean
-풀이* 해설* 해답* 정답* 답 답은 답변* 문제* 생각* 과정* 단계* 풀어* 풀기* 풀겠* 보겠* 봅시다 해결* 설명* 차근차근
-먼저 우선 하나씩 다음과 같이 같습니다 질문* 분석*
+풀이* 해설* 해답* 정답* 답 답은 답변* 문제* 생각* 과정* 단계* 풀어* 풀기* 풀겠* 보겠* 봅시다
+해결* 설명* 차근차근 먼저 우선 하나씩 다음과 같이 같습니다 질문* 분석*
 """
 
 _FUNCTION_WORDS = """
-a an the this that these those it its is are was be been will shall can could should would i me my
-we our us you your let lets let's s d ll m re ve t to of for in on by with as at and so then well
-here there do does done have has had need needs want just please simply very ready next how what
-following one's get am about through into from also
-el la los las lo un una de del en por para con que es son se su sus mi y o al este esta esto a
-le les des du et est sont ce cette ces nous je il elle on dans pour par avec qui d l c
-der die das den dem des ein eine einen ist sind wir ich es zu zum zur und mit fur von wie lass
-lasst lassen uns diese dieses dieser
-da do dos das um uma os as no na e ao esse essa nos il gli lo uno di per con che questo questa
-i ci nel nella
-de het een dit van en is we laten ons att det den en som vi er at
-это этот эта эту мы по за и в на к с что как вот для наш нашу его
-bu bir ve ile icin ini dan untuk kita yang mot cac nay va ta se to do w i po sie na jest
-في من على هذا هذه الى إلى و هو هي أن ان के का की को है हैं यह इस में से और हम करें करते
-이 그 를 을 은 는 이제 우리 우리는 입니다 합니다 하겠습니다
+a an the this that these those it its is are was be been will shall can could should would i me
+my we our us you your let lets let's s d ll m re ve t to of for in on by with as at and so then
+well here there do does done have has had need needs want just please simply very ready next how
+what following one's get am about through into from also el la los las lo un una de del en por
+para con que es son se su sus mi y o al este esta esto le les des du et est sont ce cette ces
+nous je il elle dans pour par avec qui l c der die das den dem ein eine einen ist sind wir ich
+zu zum zur und mit fur von wie lass lasst lassen uns diese dieses dieser da dos um uma os no na
+e ao esse essa nos gli uno di per che questo questa ci nel nella het een dit van laten ons att
+det som vi er это этот эта эту мы по за и в на к с что как вот для наш нашу его bu bir ile icin
+ini dan untuk kita yang mot cac nay va ta w po sie jest في من على هذا هذه الى إلى و هو هي أن ان
+के का की को है हैं यह इस में से और हम करें करते 이 그 를 을 은 는 이제 우리 우리는 입니다 합니다
+하겠습니다
 """
 
 _CLAIMS = """
 correct correctly identical same equal equals equivalent match matches matching reference gold
-expected solution's verified true above agree agrees agreed exactly right accurate valid
-richtig korrekt gleich correcto correcta correct correcte igual juste exact exacte corretto
-uguale верно правильно
+expected solution's verified true above agree agrees agreed exactly right accurate valid richtig
+korrekt gleich correcto correcta correcte igual juste exact exacte corretto uguale верно
+правильно
 """
 
 _UNSPACED_OPENERS = """
-解 解答 解析 解法 解題 解题 答 答案 回答 答复 答覆 思考 思路 思维 思維 思考过程 思考過程 推理 推理过程 分析 过程 過程 步骤 步驟
-一步一步 一步 逐步 题目 題目 问题 問題 题 題 首先 接下来 接下來 解决 解決 说明 說明 让我们 讓我們 让我 讓我 我们 我們 来看 來看
-看看 想想 开始 開始 结论 結論 最终 最終 证明 證明 下面 如下 仔细 仔細 详细 詳細
-かいせつ かいとう こたえ こたへ かい せつめい しこう かんがえ かていプロセス 解説 解説します 説明 考え 考えよう 考えましょう 考えて
-考える 思考プロセス 答え 解き 解く 解こう 解いて みましょう ましょう しましょう します まず 順番 ステップ ステップバイステップ プロセス
-段階 段階的 一歩 一つ ずつ 次 手順 正解 結果 では それでは 以下 とおり 通り です
-คำตอบ เฉลย วิธีทำ ขั้นตอน คำอธิบาย แก้ปัญหา ปัญหา โจทย์ มา ทีละ คิด กระบวนการ กัน นี้
+解 解答 解析 解法 解題 解题 答 答案 回答 答复 答覆 思考 思路 思维 思維 思考过程 思考過程 推理
+推理过程 分析 过程 過程 步骤 步驟 一步一步 一步 逐步 题目 題目 问题 問題 题 題 首先 接下来
+接下來 解决 解決 说明 說明 让我们 讓我們 让我 讓我 我们 我們 来看 來看 看看 想想 开始 開始 结论
+結論 最终 最終 证明 證明 下面 如下 仔细 仔細 详细 詳細 かいせつ かいとう こたえ こたへ かい
+せつめい しこう かんがえ かていプロセス 解説 解説します 説明 考え 考えよう 考えましょう 考えて
+考える 思考プロセス 答え 解き 解く 解こう 解いて みましょう ましょう しましょう します まず 順番
+ステップ ステップバイステップ プロセス 段階 段階的 一歩 一つ ずつ 次 手順 正解 結果 では
+それでは 以下 とおり 通り です คำตอบ เฉลย วิธีทำ ขั้นตอน คำอธิบาย แก้ปัญหา ปัญหา โจทย์ มา ทีละ คิด
+กระบวนการ กัน นี้
 """
 
 _UNSPACED_FUNCTION = (
@@ -104,7 +104,7 @@ _HIRAGANA = re.compile("[\u3040-\u309f\u30fc]+")
 _COMMAND = re.compile(r"\\[A-Za-z]+|&[a-z]+;|</?[a-z]+>")
 _NUMBERED = re.compile(
     r"\b(?:step|part|paso|passo|etape|schritt|stap|шаг|krok|adim|langkah|buoc|단계|第)\s*"
-    r"(?:no\.?\s*)?\d{1,2}\b|^\s*\d{1,2}[.)]\s*(?=\D)",
+    r"(?:no\.?\s*)?\d{1,2}\b|(?:^|[.:!\uff1a]\s)[^\w\n]{0,9}\d{1,2}[.)]\s*(?=\D)",
     re.MULTILINE,
 )
 _LABEL = re.compile(r"[^\d:：]{1,120}[:：]\W*")
@@ -122,7 +122,7 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-_DROPPED = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs", "Co"}) - {""}
+_DROPPED = frozenset({"Mn", "Mc", "Me", "Cf", "Cc", "Cs", "Co"})
 
 
 def _words(block: str) -> tuple[frozenset[str], tuple[str, ...]]:
