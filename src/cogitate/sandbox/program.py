@@ -52,7 +52,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What a program did. Output is cut at the limit. ``reason`` is one sentence for people."""
+    """What a program did. Output is cut at the limit. ``reason`` is one sentence for people.
+
+    ``cpu_seconds`` is processor time as last looked at, so a little less than what was used; 0 if
+    the program ended before anybody looked.
+    """
 
     outcome: Outcome
     exit_code: int | None = None
@@ -60,6 +64,7 @@ class RunResult:
     stdout: bytes = b""
     stderr: bytes = b""
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     backend: str = ""
     reason: str = ""
 
