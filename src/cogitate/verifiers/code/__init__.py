@@ -1,0 +1,12 @@
+"""Programs against tests: competition programs and functions, in a sandbox, without trust.
+
+Expected values never enter the sandbox. What a program wrote or a function returned leaves it as
+text and is compared in this process, or in a second sandbox that holds the tests and no code of
+the submission.
+"""
+
+from cogitate.verifiers.code.gold import check_code_gold
+from cogitate.verifiers.code.running import DEFAULT_LIMITS
+from cogitate.verifiers.code.verify import verify_code
+
+__all__ = ["DEFAULT_LIMITS", "check_code_gold", "verify_code"]
