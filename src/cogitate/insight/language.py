@@ -1,38 +1,34 @@
 """Language mixing: the share of words in each language, and how often it changes.
 
-The same consistency number serves as the language reward of R1 (arXiv:2501.12948v1 section 2.3.2:
-"the proportion of target language words in the CoT"). How the paper cut text into words is
-unpublished; the segmentation here is ours and covers English and Chinese.
+These metrics tell English and Chinese apart, by their scripts. They share the cutting into words
+with the language reward (``text/language.py``), which knows more languages and looks for padding.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
+
+from cogitate.text.segmentation import natural_text, words
+
+__all__ = [
+    "MIXED_THRESHOLD",
+    "Language",
+    "MixingStats",
+    "WordCounts",
+    "language_consistency",
+    "mixing_stats",
+    "natural_text",
+    "word_counts",
+    "word_languages",
+]
 
 Language = Literal["en", "zh"]
 
 MIXED_THRESHOLD = 0.05
 """A completion is mixed when both languages have at least this share of its words (ours)."""
 
-_REMOVED = re.compile(
-    r"""
-      ```.*?(?:```|\Z)                         # fenced code, also when cut before its end
-    | `[^`\n]*`                                # inline code
-    | \$\$.*?\$\$                              # display maths
-    | \\\[(?:(?!\\\[).)*?\\\]                  # \[ ... \]; not past the next opening one,
-    | \\\((?:(?!\\\().)*?\\\)                  # \( ... \)  or the time would be quadratic
-    | \$(?=\S)[^$\n]*(?<=\S)\$(?!\d)           # inline maths; "$5 and $6" is money
-    | \\(?:begin|end)\s*\{[^{}]*\}             # environments with their name
-    | \\[A-Za-z]+                              # LaTeX commands
-    | <\|[^<>|]{1,40}\|>                       # <|im_end|> and the like
-    | </?[A-Za-z][A-Za-z0-9_-]*\s*/?>          # <think>, </answer>
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_WORD = re.compile(r"[A-Za-z]+|[\u4e00-\u9fff]")
-_ONE_LETTER_WORDS = frozenset({"a", "A", "i", "I"})
+_SCRIPTS: Mapping[str, Language] = {"latin": "en", "han": "zh"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,32 +70,13 @@ class MixingStats:
     switches_per_100_words: float
 
 
-def natural_text(text: str) -> str:
-    """``text`` without maths, LaTeX commands, code and tags: each becomes one blank.
-
-    Digits and operators need no removal: they are not words.
-
-    >>> natural_text("So $x^2$ is `int` <b>4</b>")
-    'So   is    4 '
-    """
-    return _REMOVED.sub(" ", text)
-
-
 def word_languages(text: str) -> list[Language]:
-    """The language of each word in order: ``[A-Za-z]+`` of two letters or more, or "a" or "I", is
-    a word; each character U+4E00 to U+9FFF is a word. Single letters are taken as variables.
+    """The language of each word in order: a Latin word is English, a character is Chinese.
 
     >>> word_languages("I 检查 x = 3 again")
     ['en', 'zh', 'zh', 'en']
     """
-    languages: list[Language] = []
-    for match in _WORD.finditer(natural_text(text)):
-        word = match.group()
-        if not word.isascii():
-            languages.append("zh")
-        elif len(word) > 1 or word in _ONE_LETTER_WORDS:
-            languages.append("en")
-    return languages
+    return [_SCRIPTS[word.script] for word in words(text) if word.script in _SCRIPTS]
 
 
 def word_counts(text: str) -> WordCounts:
