@@ -3,6 +3,7 @@
 reward = sum over parts of weight * part
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -137,6 +138,75 @@ class ModelRewardConfig(_Settings):
     being better; 0 means always. Paper: 400 of 1,700 (arXiv:2501.12948v2 section 3.2.2)."""
 
 
+class JudgeConfig(_Settings):
+    """A language model that judges what rules cannot: a local one, or one behind an endpoint.
+
+    A rule looks first (``verifiers/judged.py``); what it decides is never shown to the judge.
+    """
+
+    model: str = Field(min_length=1)
+    """Name of the model at ``endpoint``; without an endpoint, a model directory or hub name."""
+    endpoint: str = ""
+    """Base address of an OpenAI-compatible server, such as "http://127.0.0.1:8000/v1". Questions,
+    gold answers and completions are sent there. Empty: the model runs in this process."""
+    key_env: str = Field(default="", pattern=r"^[A-Za-z0-9_]*$")
+    """Name of the environment variable that holds the endpoint's key."""
+    key_file: str = ""
+    """File that holds the endpoint's key."""
+    mode: Literal["correctness", "preference"] = "correctness"
+    """correctness: 1 if the answer says what the gold answer says, else 0. preference: how much
+    better it is than what it is compared with."""
+    against: Literal["gold", "group"] = "gold"
+    """preference: compare with the gold answer, or with the next completion of the group."""
+    preference_values: tuple[float, float] = (3.0, 1.0)
+    """preference: value of "much better" and "better"; worse is minus that, equal is 0. Both orders
+    are asked and averaged. The paper publishes no values."""
+    name: str = Field(default="judge", pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the part."""
+    weight: float = 1.0
+    """Weight of the part."""
+    max_share: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Largest share of the whole reward that judges may decide. Raise it knowingly."""
+    scores: Literal["summary", "whole"] = "summary"
+    """What it reads. summary: the final answer, or what follows the thinking. whole: everything."""
+    tasks: tuple[str, ...] = ()
+    """Names of the tasks whose completions it judges; empty means all."""
+    last_steps: int = Field(default=0, ge=0)
+    """It counts only in so many last steps of the run; 0 means always."""
+    timeout: float = Field(default=60.0, gt=0.0, allow_inf_nan=False)
+    """endpoint: seconds that one request may take."""
+    attempts: int = Field(default=4, ge=1, le=20)
+    """endpoint: tries of one request, with growing pauses."""
+    concurrency: int = Field(default=4, ge=1, le=256)
+    """endpoint: requests at the same time."""
+    max_tokens: int = Field(default=1024, ge=16)
+    """Tokens that the judge may write before its verdict."""
+    canary_every: int = Field(default=200, ge=1)
+    """After so many verdicts the judge is asked about answers that are known to be right and
+    wrong, as it is before its first one. If it errs it is switched off."""
+
+    @property
+    def reach(self) -> float:
+        """Largest change of the reward that this part can make one way."""
+        return abs(self.weight) * (
+            max(map(abs, self.preference_values)) if self.mode == "preference" else 1.0
+        )
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> "JudgeConfig":
+        if not self.endpoint and (self.key_env or self.key_file):
+            raise ValueError("key_env and key_file need an endpoint. Set endpoint, or drop them.")
+        if self.key_env and self.key_file:
+            raise ValueError("key_env and key_file: name one place for the key.")
+        much, better = self.preference_values
+        if not 0.0 <= better <= much:
+            raise ValueError(
+                f"preference_values = [{much:g}, {better:g}]: expected [much better, better] with "
+                "0 <= better <= much better."
+            )
+        return self
+
+
 class CustomRewardConfig(_Settings):
     """A reward function of your own, in a Python file of your own."""
 
@@ -223,6 +293,8 @@ class RewardConfig(_Settings):
     """Language consistency of the thinking (R1's second phase)."""
     model: tuple[ModelRewardConfig, ...] = ()
     """Reward models for what rules cannot verify (R1's fourth phase)."""
+    judge: tuple[JudgeConfig, ...] = ()
+    """Language models that judge what rules cannot verify."""
     random: float = 0.0
     """Weight of a coin flip that knows nothing of the completion: the control experiment. Set
     accuracy = 0.0 beside it."""
@@ -234,12 +306,32 @@ class RewardConfig(_Settings):
     @model_validator(mode="after")
     def _rewards_something(self) -> "RewardConfig":
         extras = (
-            self.overlong, self.length, self.repetition, self.language, *self.model, *self.custom
+            self.overlong, self.length, self.repetition, self.language, *self.model, *self.judge,
+            *self.custom,
         )  # fmt: skip
         weights = [part.weight for part in extras if part is not None]
         if not any((self.accuracy, self.format, self.random, *weights)):
             raise ValueError(
                 "every weight is 0, so all rewards are equal and nothing is learned. "
                 "Set accuracy, format, random, length or custom."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _judges_have_their_share(self) -> "RewardConfig":
+        """A judge can be talked into things, so it does not decide alone unless that is said."""
+        judged = math.fsum(judge.reach for judge in self.judge)
+        if not judged:
+            return self
+        extras = (
+            self.overlong, self.length, self.repetition, self.language, *self.model, *self.custom
+        )  # fmt: skip
+        weights = [self.accuracy, self.format, self.random, *(p.weight for p in extras if p)]
+        share = judged / (judged + math.fsum(map(abs, weights)))
+        allowed = max(judge.max_share for judge in self.judge)
+        if share > allowed + 1e-9:
+            raise ValueError(
+                f"judges decide {share:.0%} of the reward, and max_share allows {allowed:.0%}. "
+                "Lower their weight, give other parts more, or raise max_share."
             )
         return self

@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, TextIO, TypeVar, cast
 
@@ -53,7 +53,7 @@ def content_seed(*texts: str) -> int:
 
 
 @contextmanager
-def undisturbed(name: str, seed: int) -> Iterator[None]:
+def undisturbed(name: str, seed: int) -> Generator[None, None, None]:
     """Run what is inside with random states of its own, and put the process back as it was.
 
     Inside, the global generators of ``random``, numpy and torch are seeded with ``seed``, so that
@@ -218,7 +218,7 @@ class _ThreadOutput:
 
 
 @contextmanager
-def _printing_to_log(name: str) -> Iterator[None]:
+def _printing_to_log(name: str) -> Generator[None, None, None]:
     kept: list[str] = []
     before = sys.stdout, sys.stderr
     mine = threading.get_ident()
