@@ -42,10 +42,11 @@ def read_gold(raw: str) -> Gold:
     text = bare(raw)
     if re.search(r"[A-Za-z]{3,} [A-Za-z]{2,} [A-Za-z]+", re.sub(r"\\[A-Za-z]+", "", text)):
         return Gold(text=text, kind="sentence")
-    for kind, pattern in (
+    patterns: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ("percent", PERCENT), ("money", MONEY), ("degrees", DEGREES), ("unit", UNIT),
         ("base", BASE), ("text", WORD), ("matrix", MATRIX),
-    ):  # fmt: skip
+    )  # fmt: skip
+    for kind, pattern in patterns:
         if pattern.fullmatch(text):
             return Gold(text=text, kind=kind)
     if rational(text) is not None:
@@ -76,9 +77,9 @@ def _collection(text: str) -> Gold | None:
 
 def _half_open(text: str) -> bool:
     """Brackets of an interval: [a, b] and mixed ones; (a, b) is taken for a pair."""
-    plain = re.sub(r"\\(?:left|right)(?![A-Za-z])", "", text)
-    match = re.fullmatch(r"([\[(])(.*)([\])])", plain, re.DOTALL)
-    return bool(match) and "[" in plain + "]" and match[1] + match[3] in ("[]", "[)", "(]")  # type: ignore[index]
+    plain = re.sub(r"\\(?:left|right)(?![A-Za-z])\s*", "", text)
+    ends = plain[:1] + plain[-1:]
+    return ends in ("[]", "[)", "(]") and len(split_top(plain[1:-1])) == 2
 
 
 def _formula_kind(text: str) -> Kind:

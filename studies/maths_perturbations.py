@@ -45,6 +45,9 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s|\\left(?![A-Za-z])|\\right(?![A-Za-z])|[{}]", "", text)
 
 
+_NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([^()]*\))?")
+
+
 def _hedges(gold: Gold, near: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """The gold beside something wrong, in ways that a careless reader lets pass."""
     text = gold.text
@@ -56,8 +59,19 @@ def _hedges(gold: Gold, near: str) -> Iterator[tuple[str, str, tuple[str, ...]]]
     yield "hedge: wrong first", rf"{near} \text{{ or }} {text}", ()
     yield "hedge: two boxes", f"{near} and {text}", (near, text)
     yield "hedge: set", rf"\{{{near}, {text}\}}", ()
-    yield "hedge: chain", f"{near} = {text}", ()
+    if not _NAME.fullmatch(near):  # z = m and I(1) = I(0) may be names with their value
+        yield "hedge: chain", f"{near} = {text}", ()
     yield "hedge: not", rf"\text{{not }} {text}", ()
+    yield "hedge: unequal", rf"\neq {text}", ()
+    if gold.kind in ("integer", "decimal", "fraction", "scientific"):
+        yield "hedge: less", f"< {text}", ()
+        yield "hedge: at least", rf"\geq {text}", ()
+        yield "hedge: unit slot, or", rf"{text}\text{{ or {near}}}", ()
+        yield "hedge: unit slot, minus", rf"{text}\text{{ - {near}}}", ()
+        yield "hedge: unit slot, over", rf"{text}\text{{ /{near}}}", ()
+        if rational(text) not in (0, 1, -1):
+            yield "unit slot: squared", rf"{text}\text{{ squared}}", ()
+            yield "unit slot: multiplier", rf"{text}\text{{ thousand}}", ()
     if gold.kind not in ("interval", "matrix", "text", "tuple"):
         yield "hedge: range", rf"{text} \pm 1", ()
 
@@ -283,7 +297,7 @@ def _tuple(gold: Gold) -> Pairs:
 def _list(gold: Gold) -> Pairs:
     yield from _members(gold, "", "", ordered=False)
     if all(rational(m) is not None for m in gold.members):
-        total = sum((rational(m) or Fraction(0)) for m in gold.members)
+        total = sum((rational(m) or Fraction(0) for m in gold.members), Fraction(0))
         yield "sum of the members", _fraction(total)
         if len(gold.members) > 3:
             yield "ends only", f"{gold.members[0]}, {gold.members[-1]}"

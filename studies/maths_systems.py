@@ -44,8 +44,8 @@ class Ours:
     def __call__(self, gold: str, completion: str) -> Judgement:
         """Whether the part after the thinking answers with the gold."""
         _, final = split_think(cut_at_turn_end(completion))
-        self.last = self._verify(gold, final or "")
-        return self.last.correct
+        verdict = self.last = self._verify(gold, final or "")
+        return verdict.correct
 
     @property
     def bad_gold(self) -> bool:

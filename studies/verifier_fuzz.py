@@ -38,6 +38,9 @@ GIVE_UP = 120.0
 
 _TAG = re.compile(r"</?[A-Za-z]+>")
 _WORD = re.compile(r"(?<![\\A-Za-z<{/])[A-Za-z]{2,}(?![A-Za-z>}])")
+_DECLARED = re.compile(
+    r"(####[ ]*|[Aa]nswer: *|<answer>\s*)([^\n<*]{1,200}?)(\s*(?:\n|</answer>|$))"
+)
 _BOX = re.compile(r"\\boxed\{([^{}]*)\}")
 
 
@@ -95,6 +98,15 @@ def wrap_contents(text: str, rng: random.Random, _: list[Row]) -> str:
         (r"\quad ", r"\quad"), ("", r"\\"),
     ))  # fmt: skip
     return _BOX.sub(lambda m: rf"\boxed{{{before}{m[1]}{after}}}", text)
+
+
+def wrap_declared(text: str, rng: random.Random, _: list[Row]) -> str:
+    """Emphasis, quotes or mathematics around what follows ``####`` or ``Answer:`` or is tagged."""
+    before, after = rng.choice((
+        ("**", "**"), ("$", "$"), ('"', '"'), (r"\text{", "}"), ("(", ")"), (" ", " "), ("`", "`"),
+        ("", "."), ("_", "_"), (r"\(", r"\)"), ("\n", "\n"), (r"\boxed{", "}"),
+    ))  # fmt: skip
+    return _DECLARED.sub(lambda m: m[1] + before + m[2] + after + m[3], text)
 
 
 def add_prose(text: str, rng: random.Random, _: list[Row]) -> str:
@@ -199,7 +211,8 @@ def other_box(text: str, rng: random.Random, rows: list[Row]) -> str:
 
 
 DRESSING: tuple[Mutation, ...] = (
-    widen_blanks, change_blanks, pad, pad_boxes, change_case, wrap_boxes, wrap_contents, add_prose,
+    widen_blanks, change_blanks, pad, pad_boxes, change_case, wrap_boxes, wrap_contents,
+    wrap_declared, add_prose,
 )  # fmt: skip
 MANGLING: tuple[Mutation, ...] = (
     cut, cut_head, delete, repeat, double_tags, odd_characters, symbols, nest, splice, join,
@@ -300,12 +313,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"verifier_fuzz: reading {options.vectors}: there is no such file; expected a JSONL of "
             "rows with task_kind, ground_truth, completion and should_be_correct."
         )
-    from cogitate.verifiers.grade import grade
-
     rows = [json.loads(line) for line in options.vectors.read_text().splitlines() if line.strip()]
     rows = [r for r in rows if not options.kinds or r["task_kind"] in options.kinds]
     if not rows:
         raise SystemExit(f"verifier_fuzz: {options.vectors} has no rows of these kinds.")
+    from cogitate.verifiers.grade import grade
+
+    rows = gradable(rows, grade)
     fuzzer = Fuzzer(rows, grade, options.seed)
     began = said = time.monotonic()
     for done in range(1, options.count + 1):
@@ -318,6 +332,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if fuzzer.statuses["hangs"]:
             break
     return report(fuzzer, options)
+
+
+def gradable(rows: list[Row], grade: Callable[[Row], Verdict]) -> list[Row]:
+    """The rows of kinds that there is a verifier for; says which kinds are left out."""
+    known: dict[str, bool] = {}
+    for row in rows:
+        kind = row["task_kind"]
+        if kind not in known:
+            try:
+                grade(row)
+                known[kind] = True
+            except ValueError as fault:
+                known[kind] = False
+                print(f"left out: kind {kind}: {fault}", file=sys.stderr)
+    return [row for row in rows if known[row["task_kind"]]]
 
 
 def report(fuzzer: Fuzzer, options: argparse.Namespace) -> int:
