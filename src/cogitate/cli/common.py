@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from cogitate import errors
 
 OK = 0
+FOUND = 1
 USAGE = 2
 ENVIRONMENT = 3
 DATA = 4
@@ -18,8 +19,9 @@ DIVERGED = 5
 INTERRUPTED = 130
 
 EXIT_CODES = (
-    "exit codes: 0 ok, 2 usage or configuration, 3 environment, 4 data, 5 training diverged, "
-    "130 interrupted (a run is saved first)"
+    "exit codes: 0 ok, 1 a check found something (grade --check, reward), 2 usage or "
+    "configuration, 3 environment, 4 data, 5 training diverged, 130 interrupted (a run is "
+    "saved first)"
 )
 
 Command = Callable[[argparse.Namespace], int]

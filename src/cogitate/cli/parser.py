@@ -13,8 +13,10 @@ from cogitate.cli import (
     data,
     doctor,
     evaluate,
+    grade,
     model,
     reports,
+    reward,
     reward_model,
     run,
     sample,
@@ -47,7 +49,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"cogitate {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     groups = (
-        run, config, evaluate, sample, chat, model, data, reward_model, reports, doctor, bench,
+        run, config, evaluate, sample, chat, model, data, grade, reward, reward_model, reports,
+        doctor, bench,
     )  # fmt: skip
     for group in groups:
         group.add(commands)

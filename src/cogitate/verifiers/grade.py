@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from cogitate.verifiers.maths import MathsPool
 
 CODE_KINDS = ("code_stdio", "code_function", "code")
-MATHS_KINDS = ("math", "maths")
+MATHS_KINDS: Mapping[str, str] = {"math": "boxed", "maths": "boxed", "gsm8k": "hash4"}
+"""Kinds of mathematics with the template that their rows have unless they name one."""
 OWN_KINDS = (*MATHS_KINDS, *CODE_KINDS, "judge")
 MAX_COMPLETION_CHARS = 4_000_000
 """Longest completion that is looked at, characters. A longer one is wrong."""
@@ -207,7 +208,7 @@ class RowVerifier:
         from cogitate.verifiers.maths import verify_maths
 
         return verify_maths(
-            _text(row.gold), text, template=row.template or "boxed", policy=row.policy,
+            _text(row.gold), text, template=row.template or MATHS_KINDS[row.kind], policy=row.policy,
             arity=row.arity, pool=self._use_pool(),
         )  # fmt: skip
 
@@ -226,8 +227,8 @@ def grade(row: Mapping[str, Any]) -> Verdict:
     Raises:
         RowFault: the row has no completion or no gold answer, or its kind is not known.
 
-    >>> grade({"task_kind": "text", "ground_truth": "Loire", "completion": "the Loire"}).correct
-    True
+    >>> grade({"task_kind": "mcq", "ground_truth": "C", "completion": "Answer: B"}).correct
+    False
     """
     from cogitate.verifiers import shared
 

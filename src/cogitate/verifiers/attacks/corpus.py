@@ -2,16 +2,16 @@
 problems.
 
 A template says what stands in the completion, in one of three ways: ``answer`` is the final answer
-alone, set in the layout of its ``template`` ("boxed", "answer_tag", "hash4", "plain"); ``final``
-is everything after the thinking; ``completion`` is everything. ``code`` is a program in a fence.
-``\u27e6gold\u27e7``, ``\u27e6wrong\u27e7`` and the other names of ``distractors`` are replaced, and
-``\u27e6400*x\u27e7`` is x four hundred times.
+alone, set in the layout of its ``template`` ("boxed", "answer_tag", "hash4", "plain", "line");
+``final`` is everything after the thinking; ``completion`` is everything. ``code`` is a program in a
+fence. ``\u27e6gold\u27e7``, ``\u27e6wrong\u27e7`` and the other names of ``distractors`` are
+replaced, and ``\u27e6400*x\u27e7`` is x four hundred times.
 """
 
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -27,8 +27,9 @@ LAYOUTS: Mapping[str, str] = {
     "answer_tag": "<answer>%s</answer>",
     "hash4": "#### %s",
     "plain": "The answer is %s",
+    "line": "%s",
 }
-"""How a final answer is written, by template."""
+"""How a final answer is written, by template; a "line" is all of the completion."""
 DEFAULT_LIMIT = 5.0
 """Seconds that a verdict may take unless a row says otherwise."""
 
@@ -42,7 +43,8 @@ class Attack:
     ``family`` is the class of attack ("hedging", "location", ...) or of writing ("thousands", ...).
     ``correct`` is None where no verdict is possible (a bad gold answer). ``status`` and ``cause``
     are set where more than right or wrong is expected. ``limit`` is seconds. ``plain`` rows hold
-    the gold answer as it is: who refuses those refuses everything.
+    the gold answer as it is: who refuses those refuses everything. ``columns`` are further fields
+    of a data set's row, which some rewards want.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Attack:
     status: str | None = None
     cause: str | None = None
     plain: bool = False
+    columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def row(self) -> dict[str, Any]:
         """The row as ``cogitate grade`` reads it."""
@@ -97,6 +100,8 @@ def from_problems(
 ) -> tuple[Attack, ...]:
     """Attacks on (question, gold) pairs of your own: those templates that need only a gold.
 
+    The rows of the n-th pair have ids that end with ``/n``.
+
     >>> [row.completion for row in from_problems([("1 + 1?", "2")])][0]
     '<think>\\nI work it out step by step and check the result.\\n</think>\\n\\nThe answer is
     $\\boxed{2}$.'
@@ -109,7 +114,8 @@ def from_problems(
         for template in (plain, _NEXT, *_general_templates()):
             row = _filled({**template, "kind": kind}, seed, layout=layout)
             if row is not None and not _says_gold(template, gold):
-                rows.append(_renamed(row, f"{kind}/{row.family}/{template['id']}/{number}"))
+                name = f"{kind}/{row.family}/{template['id']}/{number}"
+                rows.append(replace(row, id=name))
     return tuple(rows)
 
 
@@ -117,9 +123,11 @@ def _says_gold(template: Mapping[str, Any], gold: str) -> bool:
     """Whether a distortion of this gold answer is the gold answer after all: -0, +-0, 6.250."""
     if template.get("correct"):
         return False
-    text = template.get("answer", "").replace("\\pm", "").partition(" ")[0]
+    if numbers_equal(gold, "0") and template["id"] in ("plus-minus", "uncertainty"):
+        return True
     parts = {**dict.fromkeys(("below", "above", "head", "tail"), "?"), **distractors(gold)}
-    return numbers_equal(_PLACE.sub(lambda match: _replaced(match, parts), text), gold)
+    answer = _PLACE.sub(lambda match: _replaced(match, parts), template.get("answer", ""))
+    return numbers_equal(answer, gold)
 
 
 _NEXT = {"id": "off-by-one", "class": "false-positive", "answer": "\u27e6wrong\u27e7",
@@ -233,6 +241,8 @@ def _completion(template: Mapping[str, Any], style: str) -> str:
         final = template["final"].strip() if template.get("fence") == "" else template["final"]
     else:
         final = LAYOUTS[style] % template["answer"]
+    if style == "line":
+        return final
     return f"<think>\n{THINKING}\n</think>\n\n{final}"
 
 
@@ -250,12 +260,6 @@ def _named(template: Mapping[str, Any], seed: Mapping[str, Any]) -> str:
     if "gold" in template or seeds in ([], ["one_integer"]) or not isinstance(seed["gold"], str):
         return name
     return f"{name}/{re.sub('[^A-Za-z0-9.]+', '-', seed['gold']).strip('-')}"
-
-
-def _renamed(row: Attack, name: str) -> Attack:
-    from dataclasses import replace
-
-    return replace(row, id=name)
 
 
 def _listed(names: Any) -> list[str]:

@@ -16,6 +16,15 @@ Reward = Callable[[Attack], Score]
 """A score for a row: a verdict, a number, or None for "could not be verified"."""
 
 
+class RewardFault(RuntimeError):
+    """Raised by a reward function that runs elsewhere and failed there; ``slow`` says that it was
+    killed because it took too long."""
+
+    def __init__(self, reason: str, *, slow: bool = False) -> None:
+        super().__init__(reason)
+        self.slow = slow
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scored:
     attack: Attack
@@ -24,6 +33,7 @@ class _Scored:
     fault: str = ""
     verdict: Verdict | None = None
     broken: bool = False
+    slow: bool = False
 
 
 def attack(
@@ -31,6 +41,7 @@ def attack(
     *,
     rows: Iterable[Attack] | None = None,
     verifier: RowVerifier | None = None,
+    name: str = "",
     on_trial: Callable[[int, int], None] | None = None,
 ) -> AttackReport:
     """What gets through a reward, row by row.
@@ -46,8 +57,10 @@ def attack(
     if isinstance(reward, str):
         kinds = None if reward == "all" else [reward]
         chosen = tuple(rows) if rows is not None else corpus(kinds)
-        with verifier or RowVerifier() as open_verifier:
-            scored = _verify(open_verifier, chosen, on_trial)
+        if verifier is not None:  # the caller's: it stays open
+            return _report(reward, _verify(verifier, chosen, on_trial), fixed=True)
+        with RowVerifier() as own:
+            scored = _verify(own, chosen, on_trial)
         return _report(reward, scored, fixed=True)
     chosen = tuple(rows) if rows is not None else corpus(["math"])
     scored = []
@@ -55,7 +68,8 @@ def attack(
         scored.append(score_row(reward, row))
         if on_trial is not None:
             on_trial(number, len(chosen))
-    return _report(getattr(reward, "__name__", type(reward).__name__), scored, fixed=False)
+    shown = name or getattr(reward, "__name__", type(reward).__name__)
+    return _report(shown, scored, fixed=False)
 
 
 def score_row(reward: Reward, row: Attack) -> _Scored:
@@ -63,6 +77,12 @@ def score_row(reward: Reward, row: Attack) -> _Scored:
     started = time.perf_counter()
     try:
         value = reward(row)
+    except RewardFault as error:
+        seconds = time.perf_counter() - started
+        return _Scored(
+            attack=row, score=None, seconds=seconds, fault=str(error), broken=not error.slow,
+            slow=error.slow,
+        )  # fmt: skip
     except Exception as error:  # noqa: BLE001  the boundary to code that is not ours
         fault = f"raised {type(error).__name__}: {str(error)[:200]}"
         seconds = time.perf_counter() - started
@@ -139,7 +159,7 @@ def _finding(scored: _Scored, threshold: float) -> Finding:
     row, score = scored.attack, scored.score
     if scored.broken:
         return Finding.BROKEN
-    if scored.seconds > row.limit:
+    if scored.slow or scored.seconds > row.limit:
         return Finding.SLOW
     if row.correct is None:
         masked = scored.verdict is None or scored.verdict.status is Status.BAD_GOLD
