@@ -44,7 +44,7 @@ def arms_of_seed(seed: int, options: argparse.Namespace) -> list[Arm]:
         # answer. A control must not: every completion gets the coin.
         coin = [*random, 'reward.truncated="score"']
         arms.append(run_arm("coin flip", CONFIG, seed, coin, out, resume=resume))
-    if wanted(seed, options.ending_seeds):
+    if seed in options.ending_seeds:
         arms.append(run_arm("random reward", CONFIG, seed, random, out, resume=resume))
     if wanted(seed, options.sft_seeds):
         sft = [*common, "algorithm=sft", "sft.steps=100000", "optimizer.warmup_steps=3"]
@@ -96,8 +96,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--control-seeds", type=int, nargs="*", help="seeds with a coin flip (all)")
     parser.add_argument(
-        "--ending-seeds", type=int, nargs="*", help="seeds with a coin flip for endings (all)"
+        "--ending-seeds",
+        type=int,
+        nargs="*",
+        default=[],
+        help="seeds with a coin for endings (none)",
     )
+    parser.add_argument("--arms", nargs="*", default=["rl", "coin", "sft"], help="which (all)")
     parser.add_argument("--sft-seeds", type=int, nargs="*", help="seeds with an SFT run (all)")
     parser.add_argument("--steps", type=int, default=0, help="steps of RL instead of the config's")
     parser.add_argument("--problems", type=int, default=100, help="held-out problems per task")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from cogitate.errors import ConfigError
+from cogitate.rewards.verification import verify
 from cogitate.tasks.config import TaskConfig
 from cogitate.tasks.hashing import Draw, is_held_out, permute
 from cogitate.tasks.mixture import PROCEDURAL
@@ -93,7 +94,7 @@ def test_every_problem_verifies_its_own_solution(table: dict[str, Any], seed: in
         problem = task.problem("train", seed)
     except ConfigError:
         return
-    assert task.verify(problem, task.solution(problem)[1]) == 1.0
+    assert verify(task, problem, task.solution(problem)[1]).score == 1.0
 
 
 @given(table=TABLES, seed=SEEDS, run_seed=SEEDS)

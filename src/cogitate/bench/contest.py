@@ -70,11 +70,16 @@ def fastest(variants: Sequence[Contestant], *, report: Report = report_to_stderr
 def alternate(
     contestants: Sequence[Contestant], *, repeats: int, report: Report = report_to_stderr
 ) -> list[list[dict[str, Any]]]:
-    """``repeats`` rounds in which each contestant runs once, in order; already warmed up."""
+    """``repeats`` rounds in which the contestants take turns, in order; already warmed up.
+
+    A turn is two runs, of which the second counts. Whoever waits is stopped, and a machine may take
+    the memory of a stopped process away (DAMON, ballooning, swap); the first run brings it back.
+    """
     measurements: list[list[dict[str, Any]]] = [[] for _ in contestants]
     start = time.monotonic()
     for number in range(1, repeats + 1):
         for contestant, mine in zip(contestants, measurements, strict=True):
+            contestant.run()
             mine.append(contestant.run())
         left = (time.monotonic() - start) / number * (repeats - number)
         pairs = zip(contestants, measurements, strict=True)

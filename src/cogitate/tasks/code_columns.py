@@ -23,9 +23,9 @@ def code_tests(parts: Any) -> Tests:
     """
     if isinstance(parts, Mapping):
         return _from_mapping(parts)
-    if isinstance(parts, Sequence) and parts and isinstance(parts[0], str):
+    if isinstance(parts, list | tuple) and parts and isinstance(parts[0], str):
         return {"type": "function", "tests": list(parts)}
-    if isinstance(parts, Sequence) and not isinstance(parts, str):
+    if isinstance(parts, list | tuple):
         return _from_cases(list(parts), None)
     return {"type": "unknown", "tests": parts}
 

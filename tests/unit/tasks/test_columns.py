@@ -1,5 +1,6 @@
 """Column styles: one row of each, and rows that are refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -80,8 +81,8 @@ def test_a_prompt_alone_has_no_gold_answer():
 @pytest.mark.parametrize(
     ("gold", "fault"),
     [
-        ({"target": 24}, "it is a dict"),
-        (["5", "6"], "it is a list"),
+        ({"target": {24}}, "JSON cannot hold"),
+        ([5.0, float("nan")], "JSON cannot hold"),
         (True, "it is a bool"),
         ("5\0", "NUL"),
         ("\ud800", "surrogate"),
@@ -92,6 +93,17 @@ def test_gold_answers_of_another_type_are_faults_of_the_gold_only(gold: Any, fau
     assert record.gold is None
     assert record.gold_fault is not None
     assert fault in record.gold_fault
+
+
+@pytest.mark.parametrize("gold", [{"numbers": [3, 5], "target": 15}, [{"input": "1"}, {"input": "2"}]])
+def test_gold_answers_with_parts_are_kept_as_json(gold: Any):
+    text = to_record({"prompt": "?", "ground_truth": gold}).gold
+    assert text is not None and json.loads(text) == gold
+
+
+def test_tests_of_programs_are_the_gold_answer():
+    row = {"problem": "Square it.", "solution": "prose", "verification_info": {"test_cases": []}}
+    assert to_record(row).gold == '{"test_cases": []}'
 
 
 def test_gold_answers_that_arrive_as_numbers_or_lists_of_one():

@@ -81,9 +81,9 @@ def test_a_problem_has_its_gold_answer_working_and_row(sums: Path):
         "row": number + 1,
     }
     assert task.solution(problem) == (f"{number}+1={number + 1}", str(number + 1))
-    assert task.verify(problem, f"So it is {number + 1}.") == 1.0
-    assert task.verify(problem, str(number)) == 0.0
-    assert task.verify(problem, None) == 0.0
+    assert task.verify(problem, f"So it is {number + 1}.").score == 1.0
+    assert task.verify(problem, str(number)).score == 0.0
+    assert task.verify(problem, None).score == 0.0
 
 
 def test_the_split_does_not_depend_on_order_name_or_seed(sums: Path, tmp_path: Path):
@@ -231,11 +231,11 @@ def test_rows_are_verified_by_their_own_kind(tmp_path: Path):
         for split in ("train", "heldout")
         for problem in (task.problem(split, i) for i in range(task.size(split) or 0))
     }
-    assert task.verify(problems["choice"], "It is B") == 1.0
-    assert task.verify(problems["choice"], "blood") == 0.0
-    assert task.verify(problems["number"], "0.5") == 1.0
-    assert task.verify(problems["text"], "evelyn") == 1.0
-    assert task.verify(problems["text"], "0.5") == 0.0
+    assert task.verify(problems["choice"], "It is B").score == 1.0
+    assert task.verify(problems["choice"], "blood").score == 0.0
+    assert task.verify(problems["number"], "0.5").score == 1.0
+    assert task.verify(problems["text"], "evelyn").score == 1.0
+    assert task.verify(problems["text"], "0.5").score == 0.0
 
 
 def test_declared_to_have_no_gold_answer_nothing_is_right_and_nothing_fails(tmp_path: Path):
@@ -244,7 +244,7 @@ def test_declared_to_have_no_gold_answer_nothing_is_right_and_nothing_fails(tmp_
     problem = task.problem("train", 0)
     assert problem.answer is None
     # A reward of the user's own decides; an error here would take its rollouts away from it.
-    assert task.verify(problem, "Roses") == 0.0
+    assert task.verify(problem, "Roses").score == 0.0
     with pytest.raises(DataError, match="has no gold answer"):
         task.solution(problem)
 

@@ -188,7 +188,7 @@ def test_an_engine_that_returns_too_few_is_an_error() -> None:
         policy_version = 0
 
         def generate(
-            self, prompts: Sequence[object], params: object, *, n: int
+            self, prompts: Sequence[object], params: object, *, n: int, on_finish: object
         ) -> list[list[object]]:
             return [[] for _ in prompts]
 
