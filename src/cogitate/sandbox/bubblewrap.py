@@ -8,20 +8,21 @@ import fcntl
 import json
 import os
 import resource
-import select
 import signal
 import subprocess
 import termios
-from collections.abc import Mapping
+import weakref
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
+from cogitate.errors import SandboxError
 from cogitate.sandbox import layout, usage
-from cogitate.sandbox.feeds import feed
+from cogitate.sandbox.feeds import feed, readable
 from cogitate.sandbox.identity import command_as, leased_user, view_for
 from cogitate.sandbox.layout import WORK
 from cogitate.sandbox.program import Limits, Program, RunResult
 from cogitate.sandbox.rlimits import command_with, kernel_limits
+from cogitate.sandbox.starter import in_lasting_thread
 from cogitate.sandbox.supervise import SETUP_SECONDS, Ending, internal_error, retry_until, supervise
 from cogitate.sandbox.usage import Usage
 
@@ -80,6 +81,7 @@ class _Child:
         self._report = b""
         self._init = self._init_pidfd = -1
         self._released = False
+        self.admitted = False
 
     def admit(self, limits: Limits | None) -> bool:
         """Wait for the first process of the sandbox, limit it, and let it go on; false if it died.
@@ -88,7 +90,7 @@ class _Child:
         there is no moment without limits. With None it has its limits already.
         """
         while b"\n" not in self._report:
-            if not select.select([self._status], [], [], SETUP_SECONDS)[0]:
+            if not readable(self._status, SETUP_SECONDS):
                 return False
             data = os.read(self._status, _STATUS_BYTES)
             if not data:
@@ -128,7 +130,7 @@ class _Child:
             self.process.wait()
             return True
         # The kernel lets the first process of a namespace end only after all the others.
-        return bool(select.select([self._init_pidfd], [], [], seconds)[0]) and retry_until(
+        return readable(self._init_pidfd, seconds) and retry_until(
             lambda: self.process.poll() is not None, seconds
         )
 
@@ -197,12 +199,23 @@ class Bubblewrap:
     def spawn(
         self, program: Program, *, read_only: tuple[str, ...] = ()
     ) -> "subprocess.Popen[bytes]":
-        with ExitStack() as stack:
+        return in_lasting_thread(lambda: self._spawn(program, read_only))
+
+    def _spawn(self, program: Program, read_only: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+        with ExitStack() as stack, ExitStack() as lasting:
             child = self._start(
-                program, stack, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                program, lasting, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, read_only=read_only,
             )  # fmt: skip
             stack.callback(child.close)
+            if not child.admitted:
+                child.kill()
+                child.process.communicate()
+                raise SandboxError(
+                    f"bubblewrap: {program.argv[0]} could not be started; "
+                    f"bwrap ended with exit code {child.process.returncode}"
+                )
+            weakref.finalize(child.process, lasting.pop_all().close)
         return child.process
 
     def _start(
@@ -221,25 +234,28 @@ class Bubblewrap:
         inside = [status_inside, gate_inside, feed("filter", setup.filter)]
         try:
             files = layout.checked_files(program.files)
-            argv = [
-                setup.bwrap, "--unshare-all", "--unshare-user", "--die-with-parent",
-                "--new-session", "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox",
+            options = [
+                "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
+                "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox",
                 "--uid", str(_INSIDE_USER), "--gid", str(_INSIDE_USER),
                 *(["--disable-userns"] if setup.disable_userns else []),
                 "--json-status-fd", str(status_inside), "--block-fd", str(gate_inside),
                 "--seccomp", str(inside[2]),
             ]  # fmt: skip
             total = sum(map(len, files.values()))
-            argv += mounts(setup, program.limits, extra_bytes=total, read_only=read_only)
+            options += mounts(setup, program.limits, extra_bytes=total, read_only=read_only)
             for name, data in files.items():
                 inside.append(feed("file", data))
-                argv += ["--perms", "0755", "--file", str(inside[-1]), f"{WORK}/{name}"]
+                options += ["--perms", "0755", "--file", str(inside[-1]), f"{WORK}/{name}"]
             for name, value in program.environment.items():
-                argv += ["--setenv", name, value]
+                options += ["--setenv", name, value]
+            # Not on the command line, which the program could read: it names paths of this machine.
+            inside.append(feed("options", b"".join(os.fsencode(o) + b"\0" for o in options)))
             prefix, view = self._as_user(stack, program.limits, read_only)
             process = subprocess.Popen(
-                [*prefix, *argv, "--", *program.argv], stdin=stdin, stdout=stdout, stderr=stderr,
-                pass_fds=[*inside, *view], env={}, cwd="/",
+                [*prefix, setup.bwrap, "--args", str(inside[-1]), "--", *program.argv],
+                stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[*inside, *view],
+                env={}, cwd="/",
             )  # fmt: skip
         except BaseException:
             os.close(status)
@@ -249,7 +265,7 @@ class Bubblewrap:
             for descriptor in inside:
                 os.close(descriptor)
         child = _Child(process, status, gate)
-        child.admit(None if prefix else program.limits)
+        child.admitted = child.admit(None if prefix else program.limits)
         return child
 
     def _as_user(

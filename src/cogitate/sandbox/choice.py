@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from cogitate.errors import SandboxError
-from cogitate.sandbox import layout, unconfined
+from cogitate.sandbox import landlock, layout, unconfined
 from cogitate.sandbox.bubblewrap import Bubblewrap, Setup
 from cogitate.sandbox.identity import first_user, is_root
+from cogitate.sandbox.launcher import landlock_abi
 from cogitate.sandbox.program import Limits, Outcome, Program, Sandbox
 from cogitate.sandbox.seccomp import WITH_NAMESPACES, assemble, encode
 from cogitate.sandbox.syscalls import this_architecture
@@ -117,7 +118,31 @@ def _bubblewrap(read_only: tuple[str, ...]) -> tuple[Sandbox | None, str]:
 
 @lru_cache
 def _landlock(read_only: tuple[str, ...]) -> tuple[Sandbox | None, str]:
-    return None, "not available yet"
+    architecture = this_architecture()
+    if architecture is None:
+        return None, "this processor is neither x86_64 nor aarch64"
+    abi = landlock_abi()
+    if abi == 0:
+        return None, "the kernel has no Landlock, or it is switched off"
+    reason = ""
+    strict = first_user() if is_root() else None
+    for user in dict.fromkeys((strict, None)):
+        needed = landlock.MIN_ABI if user is None else landlock.MIN_ABI_WITH_USER
+        if abi < needed:
+            reason = reason or f"Landlock of version {abi}; version {needed} (Linux 6.2) is needed"
+            continue
+        sandbox = landlock.Landlock(
+            landlock.Setup(
+                abi=abi, architecture=architecture, first_user=user, read_only=read_only
+            )
+        )
+        try:
+            reason = trial(sandbox)
+        except OSError as error:
+            reason = str(error)
+        if not reason:
+            return sandbox, ""
+    return None, reason
 
 
 _BACKENDS: dict[str, Callable[[tuple[str, ...]], tuple[Sandbox | None, str]]] = {

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import select
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
@@ -18,3 +19,13 @@ def feed(name: str, data: bytes) -> int:
     os.lseek(descriptor, 0, os.SEEK_SET)
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return descriptor
+
+
+def readable(descriptor: int, seconds: float) -> bool:
+    """Whether there is something to read, or an end, within the time.
+
+    Not ``select``, which fails for numbers above 1023: a trainer has many files open.
+    """
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(1000 * seconds))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cogitate.sandbox.feeds import readable
 from cogitate.sandbox.program import MIB, Limits, Outcome, RunResult
 from cogitate.sandbox.usage import Usage, proportional_memory
 
@@ -99,11 +100,17 @@ class _Watch:
             self.stop(Outcome.OUTPUT_LIMIT, f"it wrote more than {size} to stdout or stderr")
         return bool(data)
 
-    def look(self) -> None:
-        """Compare what is used with what may be."""
-        usage, limits = self.child.usage(), self.limits
+    def note(self) -> Usage | None:
+        """What is used at present, with the processor time kept for the result."""
+        usage = self.child.usage()
         if usage is not None:
             self.cpu_seconds = max(self.cpu_seconds, usage.cpu_seconds)
+        return usage
+
+    def look(self) -> None:
+        """Compare what is used with what may be."""
+        usage, limits = self.note(), self.limits
+        if usage is not None:
             if usage.cpu_seconds > limits.cpu_seconds:
                 self.stop(Outcome.TIMEOUT, f"it used {limits.cpu_seconds:g} s of processor time")
             if usage.tasks > limits.processes:
@@ -150,6 +157,7 @@ def supervise(child: Child, limits: Limits, *, backend: str) -> RunResult:
         stdout=bytes(watch.outputs[pipes[0]]),
         stderr=bytes(watch.outputs[pipes[1]]),
         seconds=seconds if known else time.monotonic() - began,
+        cpu_seconds=watch.cpu_seconds,
         backend=backend,
         reason=reason,
     )
@@ -159,7 +167,7 @@ def _drain(watch: _Watch, pipe: int, gone: bool) -> None:
     """What is left in a pipe that nobody writes to any more."""
     os.set_blocking(pipe, False)
     while watch.read(pipe):
-        if not gone or not select.select([pipe], [], [], 0)[0]:
+        if not gone or not readable(pipe, 0):
             return
 
 
@@ -189,6 +197,7 @@ def _loop(watch: _Watch, poller: select.poll, exited: int) -> float:
             running, began = True, now
             deadline, next_look = now + limits.wall_seconds, now + _FIRST_LOOK
         if now >= deadline:
+            watch.note()
             if watch.killed is None and not running:
                 watch.stop(Outcome.INTERNAL_ERROR, f"it did not start in {SETUP_SECONDS:g} s")
             watch.stop(Outcome.TIMEOUT, f"it ran for {limits.wall_seconds:g} s")

@@ -1,6 +1,7 @@
 """What the processes of a sandbox use at this moment, read from /proc without their help."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -92,3 +93,16 @@ def proportional_memory(processes: tuple[int, ...]) -> int | None:
             if line.startswith((b"Pss:", b"SwapPss:"))
         )
     return total
+
+
+def nameless_bytes(processes: tuple[int, ...]) -> int:
+    """Size of the files that processes hold open and have deleted, as far as that can be seen."""
+    sizes: dict[tuple[int, int], int] = {}
+    for pid in processes:
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    found = os.stat(f"/proc/{pid}/fd/{name}")
+                    if stat.S_ISREG(found.st_mode) and found.st_nlink == 0:
+                        sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
+    return sum(sizes.values())
