@@ -6,6 +6,8 @@ import subprocess
 import time
 from contextlib import suppress
 
+from cogitate.sandbox.usage import measure
+
 _CHUNK = 65536
 
 
@@ -33,6 +35,14 @@ class Channel:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def cpu_seconds(self) -> float:
+        """Processor time of everything inside, up to now."""
+        return measure(self.process.pid, itself=True).cpu_seconds
+
+    def close(self) -> None:
+        """Kill the process and everything inside."""
         with suppress(ProcessLookupError):
             self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):

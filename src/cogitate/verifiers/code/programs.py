@@ -11,7 +11,7 @@ after a value came back from the submission is that value's fault; before that, 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cogitate.sandbox.program import Limits, Program, Sandbox
@@ -21,10 +21,11 @@ from cogitate.verifiers.code.assertions import CASE, TestProgram
 from cogitate.verifiers.code.channel import Channel, Silence
 from cogitate.verifiers.code.functions import Submission, faulty, parse, submission
 from cogitate.verifiers.code.gold import FunctionTask
-from cogitate.verifiers.code.running import Judged, Unit, judged, masked
+from cogitate.verifiers.code.running import Judged, Unit, judged, masked, patience, starved
 
 START_SECONDS = 60.0  # for a sandbox to stand up on a busy machine
 MAX_CALLS = 10_000  # of one case
+_TESTS_FACTOR = 4.0  # processor time of all tests together, in that of one case
 MAX_MESSAGE = 4 * 1024 * 1024
 _STATUS = {
     "passed": CaseStatus.PASSED,
@@ -32,10 +33,6 @@ _STATUS = {
     "error": CaseStatus.FAILED,
     "raised": CaseStatus.RUNTIME_ERROR,
 }
-
-
-class _Stop(Exception):
-    """The tests cannot go on; ``cases`` is what is known."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +59,7 @@ class _Run:
             except Silence as silence:
                 self._broken_off(silence)
             finally:
-                self._end_case()
+                self._end_submission()
         return self.cases
 
     def _tests(self) -> Program:
@@ -78,19 +75,20 @@ class _Run:
             "tests.py": self.program.source.encode("utf-8", "surrogatepass"),
             "setup.json": json.dumps(setup).encode(),
         }
-        return python_program("asserts", files, stdin=b"", limits=self.limits)
+        limits = replace(self.limits, cpu_seconds=_TESTS_FACTOR * self.limits.cpu_seconds)
+        return python_program("asserts", files, stdin=b"", limits=limits)
 
     def _follow(self, tests: Channel) -> None:
         """Serve the tests until they are done. Their own time is limited between messages."""
-        first = START_SECONDS
+        start = START_SECONDS
         while True:
-            line = tests.receive(time.monotonic() + first + self.limits.wall_seconds, MAX_MESSAGE)
-            first = 0.0
+            line = self._receive(tests, MAX_MESSAGE, start=start)
+            start = 0.0
             message: dict[str, Any] = json.loads(line)
             if "call" in message:
                 self._serve(tests, line)
             elif "begin" in message:
-                self._end_case()
+                self._end_submission()
                 self.began, self.calls, self.fault = time.monotonic(), 0, None
             elif "end" in message:
                 self._close(message)
@@ -158,25 +156,20 @@ class _Run:
         if self.calls > MAX_CALLS:
             self.fault = masked(Status.BAD_GOLD, f"a case with more than {MAX_CALLS} calls")
             raise Silence("too many calls")
-        deadline = time.monotonic() + self.limits.wall_seconds
         try:
-            answer = self._answer(call, deadline)
+            answer = self._answer(call)
         except Silence as silence:
             status = CaseStatus.TIMEOUT if silence.late else CaseStatus.RUNTIME_ERROR
             self.fault = self.fault or judged(status, reason=f"in a call, {silence}")
             answer = json.dumps({"fault": "ended", "kinds": [], "reason": str(silence)}).encode()
         tests.send(answer, time.monotonic() + self.limits.wall_seconds)
 
-    def _answer(self, call: bytes, deadline: float) -> bytes:
+    def _answer(self, call: bytes) -> bytes:
         if self.other is None:
             self.other = self._start()
-            deadline = time.monotonic() + self.limits.wall_seconds
-        self.other.send(call, deadline)
+        self.other.send(call, time.monotonic() + self.limits.wall_seconds)
         mark = self.submission.nonce.encode()
-        while True:
-            line = self.other.receive(deadline, self.limits.output_bytes)
-            if line.startswith(mark):
-                break
+        line = self._receive(self.other, self.limits.output_bytes, mark=mark)
         said = parse(line[len(mark) :])
         if said is None:
             raise Silence("it wrote what is no answer")
@@ -184,20 +177,45 @@ class _Run:
             self.fault = faulty(said, None)
         return line[len(mark) :]
 
+    def _receive(
+        self, channel: Channel, max_bytes: int, *, start: float = 0.0, mark: bytes = b""
+    ) -> bytes:
+        """The next line that begins with ``mark``. Who computes on a busy machine gets more time.
+
+        Raises:
+            Silence: it did not come.
+        """
+        limits = self.limits
+        began, used = time.monotonic() + start, channel.cpu_seconds()
+        deadline, last = began + limits.wall_seconds, began + patience(limits)
+        while True:
+            try:
+                line = channel.receive(deadline, max_bytes)
+            except Silence as silence:
+                spent = channel.cpu_seconds() - used
+                if not silence.late or deadline == last:
+                    raise
+                if not starved(self.sandbox, spent, limits.wall_seconds, limits):
+                    raise
+                deadline = last
+                continue
+            if line.startswith(mark):
+                return line
+
     def _start(self) -> Channel:
         other = Channel(self.sandbox.spawn(self.submission.program(self.limits)))
         try:
             other.send(self.submission.program(self.limits).stdin.rstrip(b"\n"), _soon())
             other.receive(_soon(), MAX_MESSAGE)  # that it is ready, before anything untrusted runs
         except Silence as silence:
-            other.__exit__()
+            other.close()
             self.fault = masked(Status.CRASHED, f"the sandbox did not start: {silence}")
             raise
         return other
 
-    def _end_case(self) -> None:
+    def _end_submission(self) -> None:
         if self.other is not None:
-            self.other.__exit__()
+            self.other.close()
             self.other = None
 
 

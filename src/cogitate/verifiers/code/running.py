@@ -6,15 +6,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 
+from cogitate.sandbox import python_argv
 from cogitate.sandbox.program import MIB, Limits, Outcome, Program, RunResult, Sandbox
 from cogitate.verdict import CaseResult, CaseStatus, Status
 
-DEFAULT_LIMITS = Limits(wall_seconds=8.0, cpu_seconds=4.0, memory_bytes=512 * MIB)
+DEFAULT_LIMITS = Limits(wall_seconds=16.0, cpu_seconds=4.0, memory_bytes=512 * MIB)
 MAX_TIMEOUTS = 3
 """Cases that may time out where every case counts; the rest is not run, and counts as failed."""
 
 _WAITING = 0.1  # share of the wall clock; who uses less processor time than that was waiting
-_STARVED_FACTOR = 4.0  # wall clock of the second try of a program that got too little processor
+_SLOW = 0.5  # share of its processor time; who has used more than that is slow by itself
+_PROBE = 0.1  # seconds of processor time
+_PATIENCE = 8.0  # wall clock, in processor time allowed, where the machine is busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +89,31 @@ def run(sandbox: Sandbox, program: Program) -> RunResult:
     limits = program.limits
     if result.outcome is not Outcome.TIMEOUT or result.seconds < limits.wall_seconds:
         return result
-    if result.cpu_seconds >= _WAITING * limits.wall_seconds:
-        wall = max(limits.wall_seconds, _STARVED_FACTOR * limits.cpu_seconds)
-        return sandbox.run(replace(program, limits=replace(limits, wall_seconds=wall)))
-    return sandbox.run(program) if overloaded() else result
+    if not starved(sandbox, result.cpu_seconds, result.seconds, limits):
+        return result
+    return sandbox.run(replace(program, limits=replace(limits, wall_seconds=patience(limits))))
 
 
-def overloaded() -> bool:
-    """Whether so many wait for the processors that a program may have got none for seconds."""
-    return os.getloadavg()[0] > 4 * (os.cpu_count() or 1)
+def starved(sandbox: Sandbox, cpu_seconds: float, wall_seconds: float, limits: Limits) -> bool:
+    """Whether a program that ran out of wall clock was computing, and hardly got to it."""
+    if cpu_seconds < _WAITING * wall_seconds:
+        return overloaded(sandbox)
+    return cpu_seconds < _SLOW * limits.cpu_seconds
+
+
+def overloaded(sandbox: Sandbox) -> bool:
+    """Whether a program that computes gets so little processor that it looks like one that waits.
+
+    Found by running one: the load average counts what misbehaving programs have just done.
+    """
+    argv = (*python_argv(), "-c", f"import time\nwhile time.process_time() < {_PROBE}: pass")
+    result = sandbox.run(Program(argv=argv, limits=Limits(wall_seconds=_PROBE / _WAITING)))
+    return result.outcome is not Outcome.EXITED
+
+
+def patience(limits: Limits) -> float:
+    """Wall clock, in seconds, for a program that a busy machine keeps waiting."""
+    return max(limits.wall_seconds, _PATIENCE * limits.cpu_seconds)
 
 
 @cache
