@@ -59,7 +59,12 @@ def mounts(
         options += ["--symlink", target, root]
     for path in layout.SYSTEM_FILES:
         options += ["--ro-bind-try", path, path]
-    options += ["--proc", "/proc"] if setup.proc else ["--dir", "/proc"]
+    if setup.proc:
+        # Over the directory of bwrap's first process, into whose memory the program could write.
+        options += ["--proc", "/proc", "--size", "4096", "--perms", "0555", "--tmpfs", "/proc/1"]
+        options += ["--remount-ro", "/proc/1"]
+    else:
+        options += ["--dir", "/proc"]
     options += ["--tmpfs", "/dev"]
     for path in layout.DEVICES:
         options += ["--dev-bind-try", path, path]
@@ -251,10 +256,10 @@ class Bubblewrap:
                 options += ["--setenv", name, value]
             # Not on the command line, which the program could read: it names paths of this machine.
             inside.append(feed("options", b"".join(os.fsencode(o) + b"\0" for o in options)))
-            prefix, view = self._as_user(stack, program.limits, read_only)
+            prefix = self._as_user(stack, program.limits, read_only)
             process = subprocess.Popen(
                 [*prefix, setup.bwrap, "--args", str(inside[-1]), "--", *program.argv],
-                stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[*inside, *view],
+                stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=inside,
                 env={}, cwd="/",
             )  # fmt: skip
         except BaseException:
@@ -270,21 +275,20 @@ class Bubblewrap:
 
     def _as_user(
         self, stack: ExitStack, limits: Limits, read_only: tuple[str, ...]
-    ) -> tuple[list[str], tuple[int, ...]]:
-        """What gives bwrap a user of its own and limits, if we are root; descriptors it needs.
+    ) -> list[str]:
+        """What gives bwrap a user of its own and limits, if we are root.
 
-        Where the user could not read something that the program needs, bwrap runs as root, and the
+        Where that user could not read something that the program needs, bwrap runs as root, and the
         program as root without any privilege.
         """
         setup = self._setup
         if setup.first_user is None:
-            return [], ()
+            return []
         roots = layout.real_roots((*setup.read_only, *read_only))
         try:
             view = view_for((setup.bwrap, *roots))
         except OSError:
-            return [], ()
+            return []
         user = stack.enter_context(leased_user(setup.first_user))
         kernel = kernel_limits(limits, extra_processes=_INIT_AND_MONITOR)
-        command = [*command_with(kernel), *command_as(user, view)]
-        return command, () if view is None else (view,)
+        return [*command_with(kernel), *command_as(user, view)]

@@ -75,8 +75,9 @@ def view_for(paths: tuple[str, ...]) -> int | None:
 
 
 def command_as(user: int, view: int | None) -> list[str]:
-    """What to put before a command so that it runs as that user; the view must be inherited."""
+    """What to put before a command so that it runs as that user, in that view (util-linux)."""
     if view is None:
         return ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", "--"]
-    mount = f"--mount=/proc/self/fd/{view}"
+    # By the number it has here: inherited, it would stay open in the program.
+    mount = f"--mount=/proc/{os.getpid()}/fd/{view}"
     return ["nsenter", mount, "--setuid", str(user), "--setgid", str(user), "--"]

@@ -29,7 +29,8 @@ from cogitate.sandbox.layout import WORK
 from cogitate.sandbox.program import Limits, Program, RunResult
 from cogitate.sandbox.rlimits import kernel_limits
 from cogitate.sandbox.seccomp import (
-    METADATA,
+    OTHERS_METADATA,
+    OWN_METADATA,
     WITHOUT_NAMESPACES,
     Rule,
     assemble,
@@ -67,9 +68,9 @@ class Setup:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """What the filter refuses."""
-        rules = WITHOUT_NAMESPACES
+        rules = WITHOUT_NAMESPACES + OTHERS_METADATA
         if self.first_user is None:
-            rules += METADATA
+            rules += OWN_METADATA
             if self.abi < 6:
                 rules += own_signals_only(PID_PLACEHOLDER)
         return rules

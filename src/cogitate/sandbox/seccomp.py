@@ -125,12 +125,15 @@ WITHOUT_NAMESPACES: tuple[Rule, ...] = (
 )
 """For Landlock: the network and the sockets in the file system are those of the host."""
 
-METADATA = denied(
-    "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr "
-    "setxattrat removexattr lremovexattr fremovexattr removexattrat utime utimes futimesat "
-    "utimensat truncate"
+OTHERS_METADATA = denied(
+    "setxattr lsetxattr fsetxattr setxattrat removexattr lremovexattr fremovexattr removexattrat "
+    "utime utimes futimesat utimensat truncate"
 )
-"""Landlock does not look at these, so they must fail where the program owns files of the user."""
+"""Landlock does not look at these (at truncate from Linux 6.2 on), and they work on every file that
+everybody may write."""
+
+OWN_METADATA = denied("chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat")
+"""Nor at these, which work on the files of the program's own user."""
 
 
 def own_signals_only(pid: int) -> tuple[Rule, ...]:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cogitate.sandbox.feeds import readable
 from cogitate.sandbox.program import MIB, Limits, Outcome, RunResult
@@ -30,6 +30,7 @@ _FIRST_LOOK, _SHORT, _LONG = 0.01, 0.02, 0.05  # seconds between looks at what t
 _CHUNK = 65536
 
 
+@runtime_checkable
 class Child(Protocol):
     """A program that a backend has started."""
 
