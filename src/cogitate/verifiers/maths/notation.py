@@ -173,7 +173,7 @@ def canonical(parts: list[str]) -> str:
     last = ""
     for part in parts:
         if last and part and last[-1].isdigit() and (part[0].isdigit() or part[0] == "."):
-            pieces.append("{}")
+            pieces.append("\\null ")
         elif last and (
             (last[-1].isalnum() and part[0].isalnum())
             or (last[-1] in "*<>!=." and part[0] in "*<>!=.")

@@ -289,7 +289,7 @@ class _Reader:
         if body and body[-1] == "°":
             body, unit = body[:-1], unit or "°"
         try:
-            return Scalar(parse_expression(body), unit, canonical(parts))
+            return Scalar(parse_expression(body), unit, canonical(body))
         except TooLarge:
             raise
         except Unevaluated as problem:

@@ -150,6 +150,8 @@ class _Parser:
             return False
         if token == "|":
             return not self.bars
+        if is_number(token):
+            return not is_number(self.parts[self.at - 1])
         return token[0].isalpha() and token not in ("and", "or") or token in _STARTERS
 
     def mixed_number(self) -> Node | None:
