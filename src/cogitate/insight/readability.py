@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from cogitate.insight.language import Language, language_consistency
 from cogitate.insight.steps import numbers_in
+from cogitate.text.repetition import repeated_share, units
 
 MIN_CONSISTENCY = 0.95
 MAX_REPETITION = 0.2
 MAX_PARAGRAPH_WORDS = 120
 """Limit on the mean paragraph, in words (a Chinese character is one word)."""
 
-_UNIT = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+|[^\w\s]")
 _WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+")
 
 
@@ -47,9 +47,7 @@ def repeated_fourgram_ratio(text: str) -> float:
     >>> repeated_fourgram_ratio("again and again and again and again and")
     0.6
     """
-    units = [match.group().casefold() for match in _UNIT.finditer(text)]
-    grams = list(zip(units, units[1:], units[2:], units[3:], strict=False))
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+    return repeated_share(units(text), 4)
 
 
 def mean_paragraph_words(text: str) -> float:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from cogitate.rewards.config import CosineLengthConfig
+from cogitate.text.repetition import repeated_share
 
 
 def overlong_penalty(num_tokens: int, *, max_tokens: int, cache: int) -> float:
@@ -73,8 +74,4 @@ def repetition_penalty(token_ids: Sequence[int], *, ngram: int) -> float:
     >>> repetition_penalty([5, 5, 5, 5, 5], ngram=2), repetition_penalty([1, 2, 3, 4], ngram=2)
     (-0.75, 0.0)
     """
-    total = len(token_ids) - ngram + 1
-    if total < 1:
-        return 0.0
-    distinct = len({tuple(token_ids[i : i + ngram]) for i in range(total)})
-    return distinct / total - 1.0
+    return -repeated_share(token_ids, ngram)

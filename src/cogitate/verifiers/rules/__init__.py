@@ -9,7 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from cogitate.verdict import Verdict
-from cogitate.verifiers.rules import choice, countdown, layout, matrix, text_match
+from cogitate.verifiers.rules import (
+    choice,
+    code_output,
+    countdown,
+    gsm8k,
+    instructions,
+    layout,
+    logic,
+    matrix,
+    prose,
+    schema_rule,
+    text_match,
+    tools,
+)
 from cogitate.verifiers.rules.rule import GoldError, Rule
 
 __all__ = ["RULES", "WHOLE_COMPLETION", "GoldError", "Rule", "check_gold", "verify"]
@@ -23,6 +36,16 @@ RULES: Mapping[str, Rule[Any]] = {
         matrix.RULE,
         text_match.TEXT,
         text_match.EXACT,
+        prose.LANGUAGE,
+        prose.STEPS,
+        prose.REPETITION,
+        prose.LENGTH,
+        gsm8k.RULE,
+        schema_rule.RULE,
+        tools.RULE,
+        instructions.RULE,
+        logic.RULE,
+        code_output.RULE,
     )
 }
 """Kind -> rule."""
