@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cogitate.checks import Check
 from cogitate.display.shapes import size
+from cogitate.errors import SandboxError
 from cogitate.extras import EXTRAS, Extra, missing_modules
 from cogitate.memory import available_bytes
 
@@ -38,6 +39,7 @@ def diagnose(*, runs_dir: Path | str = "runs", online: bool = False) -> tuple[Ch
         lambda: check_disk("disk for runs", Path(runs_dir)),
         lambda: check_disk("disk for models", _cache()),
         check_kernels,
+        check_sandbox,
         check_models,
         check_git,
     ]
@@ -198,6 +200,25 @@ def check_kernels() -> Check:
     if "COGITATE_KERNELS" in seen:
         advice = "Rollouts are slower without them. Unset COGITATE_KERNELS to have them."
     return Check(name="kernels", status="warn", seen=f"torch only: {seen}", advice=advice)
+
+
+def check_sandbox(name: str = "auto") -> Check:
+    """A sandbox for programs that nobody trusts, which proves itself against a dozen attacks."""
+    from cogitate.sandbox import get_sandbox, self_test
+
+    try:
+        sandbox = get_sandbox(name)
+    except SandboxError as error:
+        advice = "Rewards that run programs refuse to start; all others work. See docs/sandbox.md."
+        return Check(name="sandbox", status="warn", seen=str(error), advice=advice)
+    results = self_test(sandbox)
+    failed = [f"{result.name}: {result.seen}" for result in results if not result.held]
+    if failed:
+        seen = f"{sandbox.name} does not hold: {'; '.join(failed)}"
+        advice = "Run no programs of a model on this machine, and report this."
+        return Check(name="sandbox", status="fail", seen=seen, advice=advice)
+    seen = f"{sandbox.name}; {len(results)} attacks tried, all held"
+    return Check(name="sandbox", status="ok", seen=seen)
 
 
 def check_models() -> Check:

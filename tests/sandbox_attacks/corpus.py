@@ -1,5 +1,6 @@
 """What a malicious program is and how it should end. The programs are in the modules beside this."""
 
+import os
 from dataclasses import dataclass, field
 
 from cogitate.sandbox import Limits, Outcome
@@ -62,7 +63,8 @@ def limited(
 class Attack:
     """One program and the one way in which it should end.
 
-    ``expect`` is the outcome, ``landlock`` where the other backend differs. ``output`` is all that
+    ``expect`` is the outcome, ``landlock`` where the other backend differs, ``landlock_as_user``
+    where it differs without root, whose watcher then has to count processes. ``output`` is all that
     it may write, ``exit_code`` and ``signal`` what they should be, if given. ``reason`` is a part
     of the sentence. ``quick`` programs are in the fast suite.
     """
@@ -71,6 +73,7 @@ class Attack:
     code: str
     expect: Outcome = Outcome.EXITED
     landlock: Outcome | None = None
+    landlock_as_user: Outcome | None = None
     output: bytes | None = None
     exit_code: int | None = None
     signal: int | None = None
@@ -84,7 +87,11 @@ class Attack:
 
     def outcome(self, backend: str) -> Outcome:
         """The outcome expected of a backend."""
-        return self.landlock if backend == "landlock" and self.landlock else self.expect
+        if backend != "landlock":
+            return self.expect
+        if self.landlock_as_user is not None and os.geteuid() != 0:
+            return self.landlock_as_user
+        return self.landlock or self.expect
 
 
 def tries(name: str, code: str, *, quick: bool = True, **fields: object) -> Attack:

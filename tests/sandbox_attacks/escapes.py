@@ -1,8 +1,7 @@
 """Programs that try to get out: files, processes, network and kernel of the machine."""
 
-from sandbox_attacks.corpus import Attack, tries
-
 from cogitate.sandbox import Outcome
+from sandbox_attacks.corpus import Attack, tries
 
 ATTACKS = (
     tries(

@@ -1,8 +1,7 @@
 """Programs that want more than their share: processes, memory, output, time, disk."""
 
-from sandbox_attacks.corpus import Attack, limited
-
 from cogitate.sandbox import Outcome
+from sandbox_attacks.corpus import Attack, limited
 
 TIMEOUT, RESOURCE, OUTPUT = Outcome.TIMEOUT, Outcome.RESOURCE_LIMIT, Outcome.OUTPUT_LIMIT
 SHORT = limited(wall=1.5)
@@ -19,12 +18,13 @@ ATTACKS = (
         name="fork_bomb_that_does_not_give_up",
         code="import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
         expect=TIMEOUT,
+        landlock_as_user=RESOURCE,
         limits=SHORT,
     ),
     Attack(
         name="fork_bomb_in_shell",
         code="",
-        argv=("/bin/sh", "-c", "f() { f | f & }; f; while :; do :; done"),
+        argv=("/bin/sh", "-c", "f() { f | f & }; (f) & while :; do :; done"),
         expect=TIMEOUT,
         limits=SHORT,
     ),

@@ -5,15 +5,14 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cogitate.sandbox import Program, RunResult, Sandbox, python_argv
+from cogitate.sandbox.attacks import processes_with
+from cogitate.sandbox.bait import Bait
 from sandbox_attacks import escapes, exhaustion, leftovers
 from sandbox_attacks.corpus import Attack
-
-from cogitate.sandbox import Program, RunResult, Sandbox, python_argv
-from cogitate.sandbox.bait import Bait
 
 ATTACKS: tuple[Attack, ...] = (*exhaustion.ATTACKS, *leftovers.ATTACKS, *escapes.ATTACKS)
 QUICK = tuple(attack for attack in ATTACKS if attack.quick)
@@ -53,9 +52,7 @@ def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
         faults.append(f"it took {seconds:.1f} s")
     if left := processes_with(mark):
         faults.append(f"processes {left} are left")
-    return Finding(
-        attack=attack.name, backend=sandbox.name, result=result, faults=tuple(faults)
-    )
+    return Finding(attack=attack.name, backend=sandbox.name, result=result, faults=tuple(faults))
 
 
 def _faults(attack: Attack, backend: str, result: RunResult) -> Iterator[str]:
@@ -72,17 +69,6 @@ def _faults(attack: Attack, backend: str, result: RunResult) -> Iterator[str]:
         yield f"signal {result.signal}, not {attack.signal}"
     if attack.reason not in result.reason:
         yield f'reason "{result.reason}" does not say "{attack.reason}"'
-
-
-def processes_with(mark: str) -> list[int]:
-    """Living processes whose environment has the mark; they inherit it."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with suppress(OSError):
-                if mark.encode() in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-    return found
 
 
 def traces() -> dict[str, object]:

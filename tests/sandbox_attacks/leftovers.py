@@ -1,8 +1,7 @@
 """Programs that end and want to leave something behind, and programs that forge how they ended."""
 
-from sandbox_attacks.corpus import Attack, limited, tries
-
 from cogitate.sandbox import Outcome
+from sandbox_attacks.corpus import Attack, limited, tries
 
 DAEMON = """\
 import os, sys, time
@@ -86,7 +85,13 @@ ATTACKS = (
         output=b"done\n",
         exit_code=0,
     ),
-    Attack(name="exit_at_once", code="import sys\nsys.exit(0)\nprint('never')", output=b"", exit_code=0, quick=True),
+    Attack(
+        name="exit_at_once",
+        code="import sys\nsys.exit(0)\nprint('never')",
+        output=b"",
+        exit_code=0,
+        quick=True,
+    ),
     Attack(
         name="exit_without_clean_up",
         code="import os\nprint('lost')\nos._exit(0)",

@@ -13,10 +13,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
 
-from sandbox_attacks.harness import ATTACKS, Finding, run_many, traces
-
-from cogitate.errors import SandboxError
-from cogitate.sandbox import get_sandbox
+from cogitate.errors import SandboxError  # noqa: E402
+from cogitate.sandbox import get_sandbox  # noqa: E402
+from sandbox_attacks.harness import ATTACKS, Finding, run_many, traces  # noqa: E402
 
 
 def table(findings: list[Finding], backends: list[str]) -> list[str]:
@@ -38,7 +37,7 @@ def table(findings: list[Finding], backends: list[str]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Run every malicious program.")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--backend", action="append", choices=("bubblewrap", "landlock"))

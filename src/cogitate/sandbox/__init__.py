@@ -1,5 +1,6 @@
 """Running programs that nobody trusts: bounded, without network, leaving nothing behind."""
 
+from cogitate.sandbox.attacks import AttackResult, self_test
 from cogitate.sandbox.choice import NAMES, get_sandbox
 from cogitate.sandbox.layout import WORK, packages_environment, python_argv
 from cogitate.sandbox.program import Limits, Outcome, Program, RunResult, Sandbox
@@ -7,6 +8,7 @@ from cogitate.sandbox.program import Limits, Outcome, Program, RunResult, Sandbo
 __all__ = [
     "NAMES",
     "WORK",
+    "AttackResult",
     "Limits",
     "Outcome",
     "Program",
@@ -15,4 +17,5 @@ __all__ = [
     "get_sandbox",
     "packages_environment",
     "python_argv",
+    "self_test",
 ]

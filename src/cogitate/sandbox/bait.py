@@ -77,7 +77,7 @@ class Bait:
         }
 
     def touched(self, output: bytes = b"") -> str:
-        """What a program got hold of, as a phrase; empty if nothing. ``output`` is what it wrote."""
+        """What a program that wrote this ``output`` got hold of; empty if nothing."""
         if self._secret.encode() in output:
             return "it read a file outside"
         if self._look() != self._listing or self.file.read_text() != self._secret:

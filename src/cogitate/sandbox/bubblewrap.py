@@ -26,8 +26,8 @@ from cogitate.sandbox.starter import in_lasting_thread
 from cogitate.sandbox.supervise import SETUP_SECONDS, Ending, internal_error, retry_until, supervise
 from cogitate.sandbox.usage import Usage
 
-# Of bwrap: its first process inside, which the kernel counts with the program's, and the one outside
-# that waits, which it counts too where both have a user of their own.
+# Processes of bwrap that the kernel counts with the program's: its first one inside, and the one
+# outside that waits, where all have a user of their own.
 _INIT, _INIT_AND_MONITOR = 1, 2
 _INSIDE_USER = 1000
 _STATUS_BYTES = 65536
@@ -273,9 +273,7 @@ class Bubblewrap:
         child.admitted = child.admit(None if prefix else program.limits)
         return child
 
-    def _as_user(
-        self, stack: ExitStack, limits: Limits, read_only: tuple[str, ...]
-    ) -> list[str]:
+    def _as_user(self, stack: ExitStack, limits: Limits, read_only: tuple[str, ...]) -> list[str]:
         """What gives bwrap a user of its own and limits, if we are root.
 
         Where that user could not read something that the program needs, bwrap runs as root, and the

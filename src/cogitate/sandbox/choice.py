@@ -132,9 +132,7 @@ def _landlock(read_only: tuple[str, ...]) -> tuple[Sandbox | None, str]:
             reason = reason or f"Landlock of version {abi}; version {needed} (Linux 6.2) is needed"
             continue
         sandbox = landlock.Landlock(
-            landlock.Setup(
-                abi=abi, architecture=architecture, first_user=user, read_only=read_only
-            )
+            landlock.Setup(abi=abi, architecture=architecture, first_user=user, read_only=read_only)
         )
         try:
             reason = trial(sandbox)

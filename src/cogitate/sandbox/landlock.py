@@ -14,7 +14,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from cogitate.sandbox.feeds import feed, readable
 from cogitate.sandbox.identity import leased_user, view_for
 from cogitate.sandbox.launcher import PID_PLACEHOLDER, remove_tree
 from cogitate.sandbox.layout import WORK
-from cogitate.sandbox.program import Limits, Program, RunResult
+from cogitate.sandbox.program import Program, RunResult
 from cogitate.sandbox.rlimits import kernel_limits
 from cogitate.sandbox.seccomp import (
     OTHERS_METADATA,
@@ -267,7 +267,6 @@ class Landlock:
         stderr: int,
         read_only: tuple[str, ...] = (),
     ) -> _Child:
-        setup = self._setup
         user, view = self._identity(stack, read_only)
         work = stack.enter_context(work_directory(program.files, user))
         status, status_inside = os.pipe2(os.O_CLOEXEC)
@@ -291,7 +290,7 @@ class Landlock:
     def _identity(
         self, stack: ExitStack, read_only: tuple[str, ...]
     ) -> tuple[int | None, int | None]:
-        """The program's user, if we are root, and the mounts in which it can reach what it needs."""
+        """The program's user, if we are root, and the mounts in which it reaches what it needs."""
         setup = self._setup
         if setup.first_user is None:
             return None, None

@@ -119,8 +119,7 @@ WITH_NAMESPACES: tuple[Rule, ...] = (
 WITHOUT_NAMESPACES: tuple[Rule, ...] = (
     *COMMON,
     *denied(
-        "socket connect bind listen accept accept4 "
-        "inotify_init inotify_init1 inotify_add_watch"
+        "socket connect bind listen accept accept4 inotify_init inotify_init1 inotify_add_watch"
     ),
 )
 """For Landlock: the network and the sockets in the file system are those of the host."""

@@ -228,6 +228,7 @@ _LAST_WORDS = (
     (b"Cannot allocate memory", "memory"),
     (b"can't start new thread", "threads"),
     (b"Resource temporarily unavailable", "processes"),
+    (b"Cannot fork", "processes"),
     (b"No space left on device", "disk"),
     (b"File too large", "disk"),
     (b"Too many open files", "open files"),

@@ -63,15 +63,10 @@ class Unconfined:
                 path.write_bytes(data)
                 path.chmod(0o755)
             try:
-                child = _Child(
-                    subprocess.Popen(
-                        program.argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                        env=dict(program.environment), cwd=work, start_new_session=True,
-                    )  # fmt: skip
-                )
+                process = _start(program, stdin, subprocess.PIPE, str(work))
             except OSError as error:
-                reason = f"{program.argv[0]} could not be started: {error}"
-                return internal_error(self.name, reason)
+                return internal_error(self.name, f"{program.argv[0]} could not be started: {error}")
+            child = _Child(process)
             _limit(child.process.pid, program.limits)
             return supervise(child, program.limits, backend=self.name)
         finally:
@@ -81,12 +76,16 @@ class Unconfined:
     def spawn(
         self, program: Program, *, read_only: tuple[str, ...] = ()
     ) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
-            program.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=dict(program.environment), cwd="/", start_new_session=True,
-        )  # fmt: skip
+        process = _start(program, subprocess.PIPE, subprocess.DEVNULL, "/")
         _limit(process.pid, program.limits)
         return process
+
+
+def _start(program: Program, stdin: int, stderr: int, cwd: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        program.argv, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr,
+        env=dict(program.environment), cwd=cwd, start_new_session=True,
+    )  # fmt: skip
 
 
 def _limit(pid: int, limits: Limits) -> None:

@@ -5,7 +5,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -82,16 +81,15 @@ def proportional_memory(processes: tuple[int, ...]) -> int | None:
     """Memory of processes in bytes with shared pages split between their users; None if hidden."""
     total = 0
     for pid in processes:
-        text = _read(f"/proc/{pid}/smaps_rollup")
-        if not text:
-            if Path(f"/proc/{pid}").exists() and _stat_fields(pid)[:1] != [b"Z"]:
-                return None
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                lines = file.read().splitlines()
+        except PermissionError:
+            return None
+        except OSError:  # it has ended
             continue
-        total += sum(
-            int(line.split()[1]) * 1024
-            for line in text.splitlines()
-            if line.startswith((b"Pss:", b"SwapPss:"))
-        )
+        sizes = (line.split()[1] for line in lines if line.startswith((b"Pss:", b"SwapPss:")))
+        total += 1024 * sum(map(int, sizes))
     return total
 
 

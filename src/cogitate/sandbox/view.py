@@ -45,7 +45,7 @@ def _make(paths: tuple[str, ...]) -> int:
         return os.open(f"/proc/{helper.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
 
-# --- what follows runs in a process of its own, without the package ----------------------------------
+# --- what follows runs in a process of its own, without the package -------------------------------
 
 
 def closed_ancestor(path: str) -> str | None:
