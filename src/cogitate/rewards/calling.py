@@ -17,21 +17,25 @@ import math
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 from cogitate.errors import ConfigError
 from cogitate.plugins import load_function
-from cogitate.rewards.config import Signature
 
 MAX_REASON_CHARS = 300
+Signature = Literal["auto", "trl", "verl", "native"]
+CAUSES = (
+    "raised", "exited", "memory", "timeout", "crashed", "no_score", "not_finite", "wrong_length",
+)  # fmt: skip
+"""What can be wrong with a call of a user's function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why there is no score. The completion is left out of its group and counted.
 
-    ``cause`` is a short word to count by: "raised", "exited", "timeout", "crashed", "no_score",
-    "not_finite", "wrong_length", or one of a judge's. ``reason`` is for people.
+    ``cause`` is a short word to count by: one of ``CAUSES``, or one of a judge's, which begin with
+    "judge". ``reason`` is for people, and goes on after the name of the reward.
     """
 
     cause: str
@@ -226,7 +230,10 @@ def to_score(value: Any) -> Score:
 
 def described(error: BaseException) -> Failure:
     """What an exception of a user's function says, with advice where we know some."""
-    cause = "exited" if isinstance(error, SystemExit) else "raised"
+    causes: tuple[tuple[type[BaseException], str], ...] = (
+        (SystemExit, "exited"), (MemoryError, "memory"),
+    )  # fmt: skip
+    cause = next((word for kind, word in causes if isinstance(error, kind)), "raised")
     reason = f"raised {type(error).__name__}: {_text(error)[:MAX_REASON_CHARS]}"
     if "signal only works in main thread" in reason:
         reason += " (set isolate = true: it then runs in the main thread of its own process)"

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cogitate.rewards.calling import Signature
+
 FormatMode = Literal["strict", "lenient", "tags"]
 TruncatedPolicy = Literal["score", "zero", "mask"]
-Signature = Literal["auto", "trl", "verl", "native"]
 
 
 class _Settings(BaseModel):

@@ -7,21 +7,26 @@ cause "timeout" or "crashed".
 """
 
 import json
+import os
+import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cogitate.errors import ConfigError
-from cogitate.rewards.calling import Failure, Score, to_score
+from cogitate.rewards.calling import CAUSES, Failure, Score, to_score
 from cogitate.rewards.config import CustomRewardConfig
 from cogitate.rewards.guard import content_seed
 from cogitate.schema import Completion, Problem
-from cogitate.verifiers.pool import WorkerDied, WorkerLimits, WorkerPool, WorkerTimeout
+from cogitate.verifiers.pool import WorkerFailure, WorkerLimits, WorkerPool, WorkerTimeout
 
+TARGET = "cogitate.rewards.isolated_worker:answer"
 START_SECONDS = 120.0
 """For loading the user's file, which may import a lot."""
+CORES = 64
+"""The limit of CPU time is that of wall-clock time on so many cores."""
 
 
 class IsolatedCalls:
@@ -61,26 +66,29 @@ class IsolatedCalls:
     def _call(self, problem: Problem, completions: Sequence[Completion]) -> list[Score]:
         try:
             request = {**self._settings, **_plain(problem, completions)}
-            found = self._pool.call(request, timeout=self._timeout)
+            found = self._pool.call(request)
         except WorkerTimeout:
             reason = f"gave no result within {self._timeout:g} s, and its process was killed"
             return [Failure(cause="timeout", reason=reason)] * len(completions)
-        except WorkerDied as error:
-            reason = f"ended its process: {error}"
-            return [Failure(cause="crashed", reason=reason)] * len(completions)
+        except WorkerFailure as error:
+            said = _said(error)
+            cause = "memory" if said == "out of memory" else "crashed"
+            reason = f"ended its process: {said}"
+            return [Failure(cause=cause, reason=reason)] * len(completions)
         return _scores(found, len(completions))
 
     def _describe(self) -> str:
         """Load the function in a worker, and say how it is called."""
         try:
             found = self._pool.call(
-                {**self._settings, "describe": True}, timeout=max(START_SECONDS, self._timeout)
+                {**self._settings, "describe": True},
+                wall_seconds=max(START_SECONDS, self._timeout),
             )
-        except (WorkerTimeout, WorkerDied) as error:
+        except WorkerFailure as error:
             self.close()
             raise ConfigError(
                 f"reward.custom {self._settings['path']}: its process ended while the file was "
-                f"loaded: {error}. Run the file by itself (python FILE), and give it more "
+                f"loaded: {_said(error)}. Run the file by itself (python FILE), and give it more "
                 "memory_mb if it imports something large."
             ) from error
         if "error" in found:
@@ -90,19 +98,34 @@ class IsolatedCalls:
 
 
 def _pool(config: CustomRewardConfig) -> WorkerPool:
-    sandbox = None
-    if config.sandbox:
-        from cogitate.verifiers.shared import sandbox as shared_sandbox
-
-        sandbox = shared_sandbox()
     limits = WorkerLimits(
-        wall_seconds=config.call_seconds, memory_bytes=config.memory_mb * 2**20
-    )  # fmt: skip
+        wall_seconds=config.call_seconds,
+        cpu_seconds=CORES * config.call_seconds,
+        memory_bytes=config.memory_mb * 2**20,
+        start_seconds=START_SECONDS,
+    )
+    if not config.sandbox:
+        # The user's own code on the user's own machine: it may need its keys, caches and devices.
+        return WorkerPool(TARGET, config.workers, limits=limits, environment=dict(os.environ))
+    from cogitate.verifiers.shared import sandbox as shared_sandbox
+
     folder = str(Path(_absolute(config.path).rpartition(":")[0]).parent)
-    return WorkerPool(
-        "cogitate.rewards.isolated_worker:answer",
-        workers=config.workers, limits=limits, sandbox=sandbox, read_only=(folder,),
-    )  # fmt: skip
+    path = (*library_path(), folder)
+    return WorkerPool(TARGET, config.workers, limits=limits, sandbox=shared_sandbox(), path=path)
+
+
+def library_path() -> tuple[str, ...]:
+    """The directories of installed packages and of this one: what a sandboxed worker may read.
+
+    The working directory and whatever else is on the path stay out: they hold the run.
+    """
+    own = str(Path(__file__).resolve().parents[2])
+    installed = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
+    return tuple(dict.fromkeys([own, *(str(Path(p).resolve()) for p in installed)]))
+
+
+def _said(error: WorkerFailure) -> str:
+    return str(error).removeprefix(f"{TARGET}: ")
 
 
 def _absolute(path: str) -> str:
@@ -136,16 +159,18 @@ def _plain(problem: Problem, completions: Sequence[Completion]) -> dict[str, Any
 
 def _scores(found: Mapping[str, Any], count: int) -> list[Score]:
     """What a worker sent, checked again: the user's code has been in that process."""
-    sent = found.get("scores")
-    if not isinstance(sent, list) or len(sent) != count:
+    sent: Any = found.get("scores")
+    if not isinstance(sent, list) or len(cast(list[Any], sent)) != count:
         reason = f"sent no list of {count} scores from its process"
         return [Failure(cause="crashed", reason=reason)] * count
-    return [
-        Failure(cause=str(item[0])[:40], reason=str(item[1])[:600])
-        if isinstance(item, list) and len(item) == 2
-        else to_score(item)
-        for item in sent
-    ]
+    return [_score(item) for item in cast(list[Any], sent)]
+
+
+def _score(sent: Any) -> Score:
+    if isinstance(sent, list):
+        cause, reason = (*(str(word) for word in cast(list[Any], sent)), "", "")[:2]
+        return Failure(cause=cause if cause in CAUSES else "crashed", reason=reason[:600])
+    return to_score(sent)
 
 
 def _end(pool: WorkerPool, threads: ThreadPoolExecutor) -> None:

@@ -48,6 +48,8 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         for sent in request["completions"]
     ]
     scores = caller.scores(_problem(request["problem"]), completions)
+    if any(isinstance(score, Failure) and score.cause == "memory" for score in scores):
+        raise MemoryError  # what has leaked stays here, so the pool replaces this process
     return {"scores": [_sent(score) for score in scores]}
 
 

@@ -4,7 +4,8 @@ A judge can be talked to, so it never sees an answer that a rule can decide
 (``verifiers/judged.py``), and its verdict is read strictly (``rewards/judge_prompts.py``). It is
 watched: before its first verdict and regularly afterwards it is asked about canaries, answers known
 to be right and wrong. One that credits a wrong canary, or refuses a right one, is switched off, and
-everything it should judge is masked. A reply without a verdict masks its completion; it never becomes a 0.
+everything it should judge is masked. A reply without a verdict masks its completion; it never
+becomes a 0.
 """
 
 import logging
