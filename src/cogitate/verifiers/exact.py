@@ -134,7 +134,9 @@ def _plain(text: str) -> str:
 
 
 def _plain_styling(match: re.Match[str]) -> str:
-    return "," if match.group() == "{,}" else ""
+    if match.group() in ("{,}", "\\!"):
+        return match.group().strip("{}\\!")
+    return " " if match.group()[1] in ",;: " else ""
 
 
 def _plain_fraction(match: re.Match[str]) -> str:

@@ -1,15 +1,13 @@
 r"""Expressions as exact quotients of polynomials; equality of those is decided, not guessed.
 
 ``compare`` says True or False when it knows, and None when functions stand in the way whose
-identities this file does not know (sin and cos of anything, nested roots, ...). Variables under
-roots are taken to be positive: sqrt(x^2) is x.
+identities this file does not know (sin and cos of anything, nested roots, ...).
 """
 
 import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
 
 from cogitate.verifiers.maths.polynomials import (
     MAX_BITS,
@@ -178,6 +176,8 @@ class Algebra(Arithmetic):
             raised = power * exponent
             if name == "i" and exponent.denominator != 1:
                 name = "~i"
+            elif _drops_sign(power, exponent, raised) and name not in ("pi", "e"):
+                name = f"~|{name}|"
             check_size(raised)
             total = self.multiply(total, raise_generator(name, raised))
         return total
@@ -255,7 +255,12 @@ class Algebra(Arithmetic):
                 generator(inner),
                 self.multiply(self.multiply(inside, monomial), number(times)),
             )
-        soft = "~" if is_soft(monomial) or name[0] == "~" or "[i^" in monomial.key() else ""
+        single = monomial.single
+        if name == "e" and single and len(single[0]) == 1 and single[0][0][1] == 1:
+            inside = single[0][0][0]
+            if inside.startswith("ln(") and inside != "ln(base)":
+                return self.rational_power(generator(inside[3:-1]), times)  # e^(2 ln x) is x^2
+        soft = "~" if is_soft(monomial) or "[ln(" in monomial.key() or name[0] == "~" or "[i^" in monomial.key() else ""
         label = f"{soft}pow({name})({monomial.key()})"
         self.exponents[label] = (name, monomial)
         return raise_generator(label, times)
@@ -379,6 +384,11 @@ def _choose(n: int, k: int) -> Fraction | None:
     return Fraction(math.comb(n, k)) if 0 <= k <= n <= 2000 else None
 
 
+def _drops_sign(power: Fraction, exponent: Fraction, raised: Fraction) -> bool:
+    """Whether (x^power)^exponent is a power of |x| rather than of x, such as sqrt(x^2)."""
+    return exponent.denominator % 2 == 0 and power.numerator % 2 == 0 and raised.numerator % 2 != 0
+
+
 def number(value: Fraction) -> Quotient:
     """A rational number."""
     return Quotient({(): value} if value else {})
@@ -413,13 +423,15 @@ def symbols(node: Node) -> frozenset[str]:
     if kind == "sym":
         return frozenset() if node[1] in ("\\pi", "e", "i", "\\infty") else frozenset((node[1],))
     found: frozenset[str] = frozenset((node[1],)) if kind == "call" else frozenset()
-    children = node[2] if kind in ("fn", "call") else node[1] if kind in ("add", "mul") else node[1:]
-    return found.union(*(symbols(child) for child in children))
+    return found.union(*(symbols(child) for child in children(node)))
 
 
-def is_increasing(values: list[float]) -> bool:
-    """Whether each is greater than the one before it."""
-    return all(a < b for a, b in pairwise(values))
+def children(node: Node) -> tuple[Node, ...]:
+    """The trees directly below a tree."""
+    kind = node[0]
+    if kind in ("num", "sym"):
+        return ()
+    return node[2] if kind in ("fn", "call") else node[1] if kind in ("add", "mul") else node[1:]
 
 
 def is_constant(value: Quotient) -> bool:

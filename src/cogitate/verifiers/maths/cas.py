@@ -16,7 +16,7 @@ import mpmath
 from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
 
-from cogitate.verifiers.maths.algebra import symbols
+from cogitate.verifiers.maths.algebra import children, symbols
 from cogitate.verifiers.maths.notation import tokens
 from cogitate.verifiers.maths.syntax import Malformed, Node, parse_expression
 
@@ -116,7 +116,25 @@ def numerically_equal(gold: str, answer: str) -> bool | None:
         agreed += verdict is True
     if agreed < min(3, points):
         return None
+    if len(names) == 1 and not whole and not _agree_below_zero(left, right, names[0]):
+        return False
     return _agree(left, right, _values(names, 0, whole), MORE_DIGITS)
+
+
+def _agree_below_zero(gold: Node, answer: Node, name: str) -> bool:
+    """Whether two functions of one variable agree at negative values where both are real: |x| is
+    not x. With several variables, as in physics, all are positive."""
+    with mp.workdps(DIGITS):
+        for value in (Fraction(-7, 11), Fraction(-20, 7)):
+            numbers = {name: mp.mpf(value.numerator) / value.denominator}
+            try:
+                sides = [_evaluate(gold, numbers), _evaluate(answer, numbers)]
+            except (ArithmeticError, ValueError, TypeError, KeyError):
+                continue
+            real = all(mp.isfinite(side) and mp.im(side) == 0 for side in sides)
+            if real and not _close(sides[0], sides[1], DIGITS):
+                return False
+    return True
 
 
 def is_antiderivative(answer: str, integrand: str, variable: str) -> bool | None:
@@ -171,8 +189,7 @@ def _is_about_integers(node: Node) -> bool:
         return True
     if node[0] == "pow" and node[1] == ("neg", ("num", Fraction(1), None)):
         return True
-    children = node[2] if node[0] in ("fn", "call") else node[1] if node[0] in ("add", "mul") else node[1:]
-    return any(_is_about_integers(child) for child in children)
+    return any(_is_about_integers(child) for child in children(node))
 
 
 def _agree(gold: Node, answer: Node, values: dict[str, Fraction], digits: int) -> bool | None:
@@ -190,8 +207,12 @@ def _agree(gold: Node, answer: Node, values: dict[str, Fraction], digits: int) -
             return None
         if not (mp.isfinite(left) and mp.isfinite(right)):
             return None
-        scale = max(abs(left), abs(right), 1 if digits > DIGITS else mp.mpf(10) ** -30)
-        return bool(abs(left - right) <= scale * mp.mpf(10) ** (15 - digits))
+        return _close(left, right, digits)
+
+
+def _close(left: Any, right: Any, digits: int) -> bool:
+    scale = max(abs(left), abs(right), 1 if digits > DIGITS else mp.mpf(10) ** -30)
+    return bool(abs(left - right) <= scale * mp.mpf(10) ** (15 - digits))
 
 
 def _evaluate(node: Node, values: dict[str, Any]) -> Any:

@@ -4,11 +4,11 @@ Every function here says True, False or None. None means: equal if the pairs of 
 were noted in ``Comparison.open`` are equal, which only a computer algebra system can tell.
 """
 
-import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from cogitate.verifiers.maths import algebra
 from cogitate.verifiers.maths.numeric import approximate
@@ -31,6 +31,8 @@ MAX_RELATIVE = Fraction(1, 20)
 """A rounded gold of one digit, such as 0.5, allows at most this share of error."""
 _LARGEST_SEARCH = 4
 _INTEGRATION_CONSTANTS = ("C", "c", "K", "k", "C_1", "c_1", "C_0")
+_NEGATION = re.compile(r"\b(?:not|no|never|wrong|isn|incorrect)\b")
+_UNEVALUATED = frozenset(["gcd", "lcm", "max", "min"])
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
 
 
@@ -81,6 +83,9 @@ class Comparison:
             right = right[1] if right[0] == "pct" else right
         if left == right and _has_value(left):
             return True
+        if _functions(right) & _UNEVALUATED - _functions(left):
+            self.fault = "unevaluated"
+            return False
         if self.rounded(left, right):
             return True
         verdict = self.exact(left, right)
@@ -142,7 +147,7 @@ class Comparison:
 
     def assigned(self, gold: Value, answer: Relation) -> bool | None:
         """``x = 5`` for 5, and ``2 * 3 = 6`` for 6: every member but a first name is the gold."""
-        sides = answer.sides[1:] if _names_value(answer) else answer.sides
+        sides = answer.sides[1:] if _may_name(answer.sides[0], gold) else answer.sides
         return self.every([self.equal(gold, side) for side in sides])
 
     def two_relations(self, gold: Relation, answer: Relation) -> bool | None:
@@ -174,7 +179,8 @@ class Comparison:
             return False
         left, right = _difference(gold), _difference(answer)
         if left is None or right is None:
-            return self.in_order(gold.sides, answer.sides)
+            forward = self.in_order(gold.sides, answer.sides)
+            return forward or self.in_order(gold.sides, answer.sides[::-1])
         return self.proportional(left, right)
 
     def proportional(self, left: Node, right: Node) -> bool | None:
@@ -199,7 +205,7 @@ class Comparison:
         return False
 
     def unions(self, gold: Value, answer: Value) -> bool | None:
-        left, right = _united(gold), _united(answer)
+        left, right = without_holes(_united(gold)), without_holes(_united(answer))
         verdict = self.unordered(left.pieces, right.pieces)
         return self.every([verdict, self.unordered(left.removed, right.removed)])
 
@@ -284,6 +290,22 @@ def as_interval(relation: Relation) -> Value | None:
     return Listing(brackets, (low, high))  # type: ignore[arg-type]
 
 
+def without_holes(union: Union) -> Union:
+    r"""``\mathbb{R} \setminus \{0, 1\}`` as the three open intervals that it is."""
+    line = Listing("()", (Infinite(True), Infinite(False)))
+    if len(union.removed) != 1 or union.pieces != (line,):
+        return union
+    holes = union.removed[0]
+    if not isinstance(holes, Listing) or holes.brackets != "{}":
+        return union
+    points = [approximate(item.node) if isinstance(item, Scalar) else None for item in holes.items]
+    if None in points or len(set(points)) != len(points):
+        return union
+    order = sorted(range(len(points)), key=lambda k: points[k])  # type: ignore[arg-type, return-value]
+    ends = (Infinite(True), *(holes.items[k] for k in order), Infinite(False))
+    return Union(tuple(Listing("()", pair) for pair in pairwise(ends)))
+
+
 def _opened(value: Value) -> Value:
     """A pair without brackets is no interval, though it may stand for a tuple."""
     return Opaque("") if isinstance(value, Listing) and value.brackets == "" else value
@@ -302,6 +324,12 @@ def _has_value(node: Node) -> bool:
     except Malformed:
         return False
     return True
+
+
+def _functions(node: Node) -> frozenset[str]:
+    """Names of the known functions in a tree."""
+    found = frozenset((node[1],)) if node[0] == "fn" else frozenset[str]()
+    return found.union(*(_functions(child) for child in algebra.children(node)))
 
 
 def _decimal(node: Node) -> tuple[Fraction, int] | None:
@@ -346,14 +374,32 @@ def _variable(relation: Relation) -> str:
     return next((side.node[1] for side in relation.sides if _is_symbol(side)), "")  # type: ignore[union-attr]
 
 
+def _may_name(first: Value, gold: Value) -> bool:
+    """Whether a first side may be left out in front of this gold value.
+
+    Numbers may be called anything; p + q = p - q is no way to call p - q, and odd = even none to
+    call what is even.
+    """
+    if isinstance(gold, Words):
+        return isinstance(first, Scalar) and first.node[0] in ("sym", "call")
+    if isinstance(gold, Scalar) and algebra.symbols(gold.node):
+        return isinstance(first, Scalar) and _is_name(first.node)
+    return _names_value(Relation(("=",), (first, gold)))
+
+
+def _is_name(node: Node) -> bool:
+    return node[0] in ("sym", "call") and not node[1][0].isdigit()
+
+
 def _names_value(relation: Relation) -> bool:
     """Whether the first side only says what the value is: ``x``, ``f(x)``, ``m + n``, ``AB``."""
     first = relation.sides[0]
     if isinstance(first, Words):
-        return True
+        return not _NEGATION.search(first.folded)
     if not isinstance(first, Scalar):
         return isinstance(first, Listing) and all(map(_is_symbol, first.items))
-    return bool(algebra.symbols(first.node)) and not _has_numeral(first.node)
+    names = algebra.symbols(first.node)
+    return bool(names) and not _has_numeral(first.node) and not any(n[0].isdigit() for n in names)
 
 
 def _has_numeral(node: Node) -> bool:
@@ -364,8 +410,7 @@ def _has_numeral(node: Node) -> bool:
         return _has_numeral(node[1])
     if node[0] in ("sym", "call"):
         return False
-    children = node[1] if node[0] in ("add", "mul") else node[2] if node[0] == "fn" else node[1:]
-    return any(_has_numeral(child) for child in children)
+    return any(_has_numeral(child) for child in algebra.children(node))
 
 
 def _same_name(gold: Value, answer: Value) -> bool:
@@ -397,8 +442,8 @@ def _folded(value: Value) -> str:
     """Text as folded; a single letter counts as text too."""
     if isinstance(value, Words):
         return value.folded
-    if isinstance(value, Scalar) and value.node[0] == "sym" and len(value.node[1]) == 1:
-        return value.node[1].casefold()
+    if isinstance(value, Scalar) and value.source.isalpha():
+        return value.source.casefold()
     return ""
 
 
@@ -413,8 +458,3 @@ def _column(value: Value) -> Matrix | None:
     if isinstance(value, Listing) and value.brackets in ("()", "<>"):
         return Matrix(tuple((item,) for item in value.items))
     return None
-
-
-def is_close(a: float, b: float) -> bool:
-    """Whether two floats agree to nine digits."""
-    return math.isclose(a, b, rel_tol=1e-9)

@@ -7,6 +7,7 @@ one sign. Nothing here knows what a fraction is; see ``syntax`` for that.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MATRIX_NAMES = frozenset(
     "matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array cases".split()
@@ -58,6 +59,7 @@ _SIGNS = {
 }  # fmt: skip
 _TRANSLATION = str.maketrans(_SIGNS)
 
+_DIGITS = frozenset("0123456789")
 _TEXT = "text|textbf|textit|textrm|textsf|texttt|textnormal|mbox|hbox|emph"
 _UPRIGHT = r"mathrm|operatorname\*?|mathit|mathsf|mathtt|mathop|mathnormal"
 _INLINE = "mathbf|boldsymbol|bm|mathcal|mathscr|mathfrak|vec|overrightarrow"
@@ -74,7 +76,7 @@ def _pattern(grouped: bool) -> re.Pattern[str]:
     thousands = rf"(?<![\d.,]){_THOUSANDS}|(?<!\d\ )" if grouped else ""
     return re.compile(
         rf"""\\(?:(?P<text>{_TEXT})|(?P<upright>{_UPRIGHT})|(?P<inline>{_INLINE}))\s*
-          \{{(?P<content>[^{{}}]*)\}}
+          \{{(?P<content>(?:[^{{}}]++|\{{[^{{}}]*+\}})*+)\}}
         | \\mathbb\s*(?:\{{\s*(?P<field>[A-Z])\s*\}}|(?P<bare_field>[A-Z]))
         | \\(?P<edge>begin|end)\s*\{{\s*(?P<name>[A-Za-z]+\*?)\s*\}}(?:\s*\{{[lcr|\s]*\}})?
         | \\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\s*(?P<no_bracket>\.)?
@@ -134,7 +136,16 @@ def plain_characters(text: str) -> str:
     if text.isascii():
         return text
     text = _RUN.sub(_script, text).translate(_TRANSLATION)
-    return unicodedata.normalize("NFKC", text).translate(_TRANSLATION)
+    return "".join(map(_folded, text)).translate(_TRANSLATION)
+
+
+@lru_cache(maxsize=4096)
+def _folded(character: str) -> str:
+    """The compatibility form; decimal digits of any script are digits, circled numbers are not."""
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    return character if category == "No" else unicodedata.normalize("NFKC", character)
 
 
 def tokens(text: str, *, grouped: bool = True) -> list[str]:
@@ -196,7 +207,12 @@ def normalise(text: str) -> str:
 
 def is_number(token: str) -> bool:
     """Whether a token is a number."""
-    return token[0].isdigit() or (token[0] == "." and len(token) > 1 and token[1].isdigit())
+    return token[0] in _DIGITS or (token[0] == "." and len(token) > 1 and token[1] in _DIGITS)
+
+
+def is_whole(token: str) -> bool:
+    """Whether a token is digits and nothing else."""
+    return token.isdigit() and token.isascii()
 
 
 def is_text(token: str) -> bool:
@@ -243,6 +259,8 @@ def _wrapped(match: re.Match[str]) -> list[str]:
             return [f"\\{content}"]
         if len(content) == 1:
             return [content]
+    if content.isdigit() and content.isascii():
+        return [content]
     word = content.strip(" .,;:").lower()
     if word in ("and", "or", "%", "percent", "degrees", "degree"):
         return [{"degrees": "°", "degree": "°", "percent": "%"}.get(word, word)]

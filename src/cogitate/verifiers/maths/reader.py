@@ -45,7 +45,9 @@ _EQUALITIES = frozenset(["=", "\\approx", "\\equiv"])
 _INEQUALITIES = frozenset(["<", ">", "\\le", "\\ge", "\\ne"])
 _RELATIONS = _EQUALITIES | _INEQUALITIES | {"\\in"}
 _MAX_SIGNS = 4
-_FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
+_SPACES = ("\\,", "\\;", "\\.")
+_FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"),
+           ('"', '"'), ("\u201c", "\u201d"))  # fmt: skip
 _PUNCTUATION = " \t\r\n.,;:!?\"'"
 
 
@@ -71,7 +73,7 @@ def undress(text: str) -> str:
     text = text.strip()
     for _ in range(4):
         before = text
-        if text.endswith((".", "\u3002", ",", ";")) and not text.endswith("..."):
+        if text.endswith((".", "\u3002", ",", ";")) and not text.endswith(("...", *_SPACES)):
             text = text[:-1].rstrip()
         for start, end in _FENCES:
             if (
@@ -147,18 +149,20 @@ class _Reader:
 
     def one(self, parts: list[str]) -> Value:
         """What tokens without a separator at their top level are."""
-        if ("\\pm" in parts or "\\mp" in parts) and not (parts[0] == "\\{" and encloses(parts)):
-            return self.plus_minus(parts)
         if parts == ["\\ldots"]:
             return Opaque("\\ldots")
-        for reading in (self.relation, self.union, self.matrix, self.bracketed, self.words, self.ratio):
+        for reading in (self.relation, self.plus_minus, self.union, self.matrix, self.bracketed, self.words, self.ratio):
             found = reading(parts)
             if found is not None:
                 return found
         return self.scalar(parts)
 
-    def plus_minus(self, parts: list[str]) -> Value:
+    def plus_minus(self, parts: list[str]) -> Value | None:
         """All choices of signs; a minus-plus is the opposite of the plus-minus before it."""
+        if "\\pm" not in parts and "\\mp" not in parts:
+            return None
+        if parts[0] == "\\{" and encloses(parts):
+            return None
         count = parts.count("\\pm")
         if not 1 <= count <= _MAX_SIGNS:
             return Opaque(canonical(parts), "plus-minus")
@@ -172,6 +176,8 @@ class _Reader:
             return None
         if not sides[0]:
             # "= 5" and "\approx 5" continue what the text around them says.
+            if operators[0] not in ("=", "\\approx"):
+                return Opaque(canonical(parts), "relation")
             sides, operators = sides[1:], operators[1:]
             if not operators:
                 return self.one(trimmed(sides[0])) if trimmed(sides[0]) else None
@@ -182,15 +188,11 @@ class _Reader:
         if "\\in" in operators or "\\equiv" in operators:
             return Opaque(canonical(parts), "relation")
         names = tuple("=" if o == "\\approx" else o for o in operators)
-        return Relation(names, tuple(self.side(side) for side in sides))
-
-    def side(self, parts: list[str]) -> Value:
-        """A side of a relation, where a run of capitals is a product or the name of a length."""
-        found = self.value(parts)
-        if isinstance(found, Words) and not any(map(is_text, parts)):
-            product = self.scalar(trimmed(parts))
-            return found if isinstance(product, Opaque) else product
-        return found
+        read = tuple(self.value(side) for side in sides)
+        last = read[-1]
+        if isinstance(last, Listing) and last.brackets == "" and names == ("=",):
+            return Listing("", tuple(Relation(names, (read[0], item)) for item in last.items))
+        return Relation(names, read)
 
     def union(self, parts: list[str]) -> Value | None:
         if "\\cup" not in parts and "\\setminus" not in parts:
@@ -233,6 +235,8 @@ class _Reader:
         items = split(inner, frozenset([",", ";"]))
         if len(items) > 1 or brackets == "{}":
             return self.listing(brackets, items)
+        if brackets == "[]":
+            return Listing("[]", (self.value(inner),))
         if inner[0].startswith("\\begin{"):
             return self.matrix(inner)
         return self.value(inner) if brackets == "()" and is_text(inner[0]) else None
@@ -288,6 +292,8 @@ class _Reader:
             return Listing("()", (Infinite(True), Infinite(False)))
         if body and body[-1] == "°":
             body, unit = body[:-1], unit or "°"
+        if len(body) > 3 and body[0] == "(" and body[2:4] == [")", "_"]:
+            body = [body[1], *body[3:]]  # (52)_8
         try:
             return Scalar(parse_expression(body), unit, canonical(body))
         except TooLarge:

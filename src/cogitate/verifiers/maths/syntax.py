@@ -17,7 +17,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from cogitate.verifiers.maths.notation import FUNCTIONS, GREEK, canonical, is_number, is_text
+from cogitate.verifiers.maths.notation import FUNCTIONS, GREEK, canonical, is_number, is_text, is_whole
 
 Node = tuple[Any, ...]
 
@@ -156,10 +156,10 @@ class _Parser:
 
     def mixed_number(self) -> Node | None:
         r"""``3 1/2`` and ``3\frac{1}{2}``: a whole number and a proper fraction of numbers."""
-        if not self.peek().isdigit():
+        if not is_whole(self.peek()):
             return None
         whole, start = self.peek(), self.at
-        if self.peek(1).isdigit() and self.peek(2) == "/" and self.peek(3).isdigit():
+        if is_whole(self.peek(1)) and self.peek(2) == "/" and is_whole(self.peek(3)):
             top, bottom = int(self.peek(1)), int(self.peek(3))
             self.at += 4
         elif self.peek(1) == "\\frac":
@@ -228,7 +228,7 @@ class _Parser:
             return self.group()
         if token in ("(", "[", ""):
             raise Malformed("a command without braces")
-        if token.isdigit() and len(token) > 1:
+        if is_whole(token) and len(token) > 1:
             self.parts[self.at] = token[1:]
             return number(token[0])
         return self.primary(single=True)
@@ -280,7 +280,7 @@ class _Parser:
         self.at += 1
         if self.peek() == "_":
             return self.based(token)
-        if self.peek() in ("\\overline", "\\dot") and "." in token:
+        if self.peek() in ("\\overline", "\\dot", "\\bar") and "." in token:
             return self.repeating(token)
         return number(token)
 
@@ -293,7 +293,7 @@ class _Parser:
         r"""``0.1\overline{6}``."""
         self.at += 1
         period = self.subscript()
-        if not period.isdigit() or len(period) > 50:
+        if not is_whole(period) or len(period) > 50:
             raise Malformed("period")
         value = number(token)[1]
         shift = Fraction(1, 10 ** len(token.partition(".")[2]))
@@ -486,4 +486,5 @@ class _Parser:
 
 
 def _plain_name(parts: list[str]) -> str:
-    return canonical([p[6:-1] if is_text(p) else p for p in parts]).replace(" ", "")
+    kept = [p[6:-1] if is_text(p) else p for p in parts if p not in ("{", "}")]
+    return canonical(kept).replace(" ", "")

@@ -2,7 +2,7 @@
 
 import re
 
-from cogitate.verifiers.maths.notation import is_number, is_text, text_content
+from cogitate.verifiers.maths.notation import is_text, is_whole, text_content
 
 _GROUPS = """
 mm millimeter millimetre|cm centimeter centimetre|dm decimeter|m meter metre|km kilometer kilometre
@@ -22,6 +22,7 @@ _SAME = {
     for name in group
 }
 # A line of _GROUPS may hold several units without a bar between the first two of them.
+_CURRENCIES = {"\\$": "usd", "\u20ac": "eur", "\u00a3": "gbp", "\u00a5": "jpy"}
 _NOUNS = frozenset(
     """people person student child children apple orange egg book page car bus marble ball coin ticket
     point step way time square cube triangle side vertex vertices edge face digit number integer
@@ -31,12 +32,19 @@ _NOUNS = frozenset(
     gift shirt shoe toy stamp sticker house room floor window door word letter line""".split()
 )
 _NOT_UNITS = frozenset(
-    """or and not no none if is are was isn but nor either maybe perhaps about approximately approx
-    around roughly nearly almost when where for with without plus minus times mod modulo than less
-    more at least most exactly only to from over under between through as i e the value of answer
-    dollars? wrong false true incorrect correct ground truth thousand million billion trillion hundred
-    dozen half third quarter double triple squared? pi infinity""".split()
+    """or and not no none if is are was isn but nor either neither maybe perhaps about approximately
+    approx around roughly nearly almost when where for with without plus minus times mod modulo than
+    less more most least exactly only to from over under between through as the value answer wrong
+    false true incorrect correct thousand million billion trillion hundred thousands millions
+    billions dozen dozens score pair pairs twice half halves third thirds quarters fourth fifth tenth
+    tenths hundredth hundredths thousandth thousandths double triple squared cubed square cubic
+    factorial inverse reciprocal root power th st nd rd base binary octal hexadecimal basis points
+    percentage except unless otherwise versus vs then remainder choose pi infinity on off up down
+    positive negative opposite""".split()
 )
+# A unit is words of letters with whole exponents, and strokes or dots between them.
+_WORD = r"[^\W\d_]+(?:\^?-?\d(?!\d))?"
+_SHAPE = re.compile(rf"[\u00b0]?\s*{_WORD}\.?(?:\s*[/*.\u00b7-]\s*{_WORD}|\s+{_WORD})*\.?|\u00b0|[\u20ac\u00a3\u00a5\u00a2]")
 _DIMENSION = re.compile(r"^(?:sq|square|squared)\b\.?\s*|^(?:cu|cubic)\b\.?\s*", re.IGNORECASE)
 
 
@@ -72,8 +80,11 @@ def unit_name(text: str) -> str | None:
         text = text[found.end() :]
     text = re.sub(r"\s*([/^*])\s*", r"\1", text)
     text = re.sub(r"\s+squared$", "^2", re.sub(r"\s+cubed$", "^3", text))
-    words = text.split()
-    if len(words) > 4 or any(w.lower() in _NOT_UNITS for w in words) or any(c in text for c in ":,;=()"):
+    text = re.sub(r"\^\s+(?=[-\d])", "^", text)
+    words = re.findall(r"[^\W\d_]+", text)
+    if len(words) > 5 or not _SHAPE.fullmatch(text):
+        return None
+    if any(w.lower() in _NOT_UNITS or (len(w) == 1 and w not in _SAME) for w in words):
         return None
     name = "/".join("*".join(_one_unit(w) for w in side.split()) for side in text.split("/"))
     return _SAME.get(name, name) + power
@@ -112,7 +123,7 @@ def _is_unit_part(parts: list[str], at: int) -> bool:
     part = parts[at]
     if _begins_unit(part):
         return True
-    if part in ("/", "^", "{", "}", "*", "-", "per") or (part.isdigit() and parts[at - 1] in "^{-"):
+    if part in ("/", "^", "{", "}", "*", "-", "per") or (is_whole(part) and parts[at - 1] in "^{-"):
         return any(_begins_unit(p) for p in parts[1:at])
     if len(part) == 1 and part.isalpha() and parts[at - 1] in ("°", "/"):
         return any(_begins_unit(p) for p in parts[1:at])
@@ -120,13 +131,13 @@ def _is_unit_part(parts: list[str], at: int) -> bool:
 
 
 def _without_currency(parts: list[str]) -> tuple[list[str], str]:
-    """Without a currency sign at an end; a dollar sign means nothing."""
+    """Without a currency sign at an end, and what it stands for."""
     for at in (0, -1) if len(parts) > 1 else ():
-        if parts[at] in ("\\$", "€", "£", "¥"):
+        if parts[at] in _CURRENCIES:
             rest = parts[1:] if at == 0 else parts[:-1]
-            return rest, ""
+            return rest, _CURRENCIES[parts[at]]
         if at == 0 and parts[0] in "+-" and parts[1] == "\\$":
-            return [parts[0], *parts[2:]], ""
+            return [parts[0], *parts[2:]], "usd"
     return parts, ""
 
 
@@ -137,9 +148,4 @@ def same_unit(gold: str, answer: str, *, strict: bool) -> bool:
     """
     if not gold or gold == answer:
         return True
-    return not answer and (not strict or gold == "°")
-
-
-def number_with_unit(parts: list[str]) -> bool:
-    """Whether tokens look like a number and words."""
-    return bool(parts) and is_number(parts[0])
+    return not answer and (not strict or gold in ("°", "usd"))

@@ -114,10 +114,9 @@ def _gold_readings(text: str, arity: int | None) -> tuple[Value, ...]:
     if arity is not None and arity > 1:
         fitting = [r for r in (grouped, loose) if isinstance(r, Listing) and len(r.items) == arity]
         return tuple(fitting) or (grouped,)
-    bracketed = isinstance(loose, Listing) and loose.brackets
-    if bracketed and ", " not in text:
-        return (loose,)
-    return (grouped, loose) if isinstance(loose, Listing) and not bracketed else (grouped,)
+    # Inside brackets a comma separates, unless ", " shows that a tight one may not.
+    bracketed = any(c in text for c in "([{")
+    return (loose,) if bracketed and ", " not in text else (grouped, loose)
 
 
 def _verify(
@@ -148,12 +147,17 @@ def _judge_several(
 ) -> Verdict:
     """Several boxes: one value, or together the members of a gold list, or hedging."""
     distinct = list(dict.fromkeys(normalise(a) for a in answers))
-    if len(distinct) == 1:
+    if len(distinct) == 1 and not gold.is_many:
         return _judge(gold, answers[-1], policies, pool)
     last = answers[-1]
     if len(distinct) <= 8 and all(_same(last, other) for other in answers[:-1]):
-        return _judge(gold, last, policies, pool)
-    if gold.is_many and len(distinct) <= 64:
+        verdict = _judge(gold, last, policies, pool)
+        if verdict.correct or not gold.is_many:
+            return verdict
+    if gold.is_many and len(answers) <= 64:
+        joined = _judge(gold, ", ".join(answers), policies, pool)
+        if joined.correct or len(distinct) == len(answers):
+            return joined
         return _judge(gold, ", ".join(dict.fromkeys(answers)), policies, pool)
     return wrong(
         gold=gold.text,
