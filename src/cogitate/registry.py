@@ -14,10 +14,14 @@ import torch
 from cogitate.config import RunConfig, TemplateSection
 from cogitate.engines.local import LocalEngine
 from cogitate.errors import ConfigError
+from cogitate.models.fetch import resolve_model
 from cogitate.models.weights import load_model
 from cogitate.placement.local import LocalPlacement
 from cogitate.policies.local import LocalPolicy
-from cogitate.protocols import Placement, Scoring
+from cogitate.protocols import Placement, RolloutEngine, Scoring
+from cogitate.rewards.config import JudgeConfig
+from cogitate.rewards.judge import Judge, JudgeReward, build_judge
+from cogitate.rewards.rubric import ModelPart
 from cogitate.rewards.rubric import build_rubric as rubric_of
 from cogitate.tasks.mixture import Mixture, build_mixture
 from cogitate.text.chat import Chat
@@ -58,8 +62,78 @@ def build_chat(tokenizer: Tokenizer, section: TemplateSection) -> Chat:
 
 
 def build_rubric(config: RunConfig, mixture: Mixture, chat: Chat) -> Scoring:
-    """The rewards of a configuration."""
-    return rubric_of(config.reward, tasks=mixture.tasks, chat=chat)
+    """The rewards of a configuration, with their reward models and judges loaded.
+
+    Raises:
+        ConfigError: a part names a task that the mixture does not have.
+        DataError: the directory of a reward model or judge cannot be used.
+    """
+    parts = [*_reward_models(config, chat), *_judges(config, chat)]
+    for part in parts:
+        unknown = set(part.tasks) - set(mixture.tasks)
+        if unknown:
+            raise ConfigError(
+                f"reward part {part.name!r} is for the tasks {', '.join(sorted(unknown))}, which "
+                f"are not in the mixture. It has: {', '.join(mixture.tasks)}."
+            )
+    return rubric_of(config.reward, tasks=mixture.tasks, chat=chat, models=parts)
+
+
+def _reward_models(config: RunConfig, chat: Chat) -> list[ModelPart]:
+    if not config.reward.model:
+        return []
+    from cogitate.reward_models.reward import RewardModelReward
+
+    device = resolve_device(config.model.device)
+    prefilled = chat.template.prefilled
+    return [
+        ModelPart(
+            name=part.name,
+            weight=part.weight,
+            reward=RewardModelReward.load(
+                part.path, scores=part.scores, prefilled=prefilled, device=device
+            ),
+            tasks=part.tasks,
+            last_steps=part.last_steps,
+            meaning=f"the reward model {part.path}, which reads the {part.scores}",
+        )
+        for part in config.reward.model
+    ]
+
+
+def _judges(config: RunConfig, chat: Chat) -> list[ModelPart]:
+    parts: list[ModelPart] = []
+    for settings in config.reward.judge:
+        judge = open_judge(settings, device=config.model.device)
+        reward = JudgeReward(settings, judge, prefilled=chat.template.prefilled)
+        parts.append(
+            ModelPart(
+                name=settings.name,
+                weight=settings.weight,
+                reward=reward.scores,
+                tasks=settings.tasks,
+                last_steps=settings.last_steps,
+                meaning=reward.describe(),
+                close=reward.close,
+            )
+        )
+    return parts
+
+
+def open_judge(settings: JudgeConfig, *, device: str = "auto") -> Judge:
+    """The judge of a configuration, with its model loaded unless it is behind an endpoint.
+
+    Raises:
+        ConfigError: the endpoint, its key or the device cannot be used.
+        DataError: the model cannot be loaded.
+    """
+    if settings.endpoint:
+        return build_judge(settings)
+    directory = resolve_model(settings.model)
+    model = load_model(directory, dtype=torch.float32, device=resolve_device(device))
+    chat = build_chat(Tokenizer.from_directory(directory), TemplateSection(name="chat"))
+    engine = cast(RolloutEngine, LocalEngine(model, chat.decode))
+    return build_judge(settings, engine=engine, chat=chat)
 
 
 def build_placement(config: RunConfig, chat: Chat, *, model_dir: Path) -> Placement:

@@ -7,13 +7,13 @@ carries ``error`` and the rollout leaves its group before the mean is taken; no 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from cogitate.errors import ConfigError, RewardError
-from cogitate.protocols import RewardFn, Task
-from cogitate.rewards.calling import Failure
+from cogitate.protocols import Task
+from cogitate.rewards.calling import Failure, Score
 from cogitate.rewards.config import (
     CosineLengthConfig,
     RelativeLengthConfig,
@@ -53,10 +53,11 @@ class ModelPart:
 
     name: str
     weight: float
-    reward: RewardFn
+    reward: Callable[[Problem, Sequence[Completion]], Sequence[Score | None]]
     tasks: tuple[str, ...] = ()
     last_steps: int = 0
     meaning: str = ""
+    close: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -123,8 +124,8 @@ class Rubric:
     def close(self) -> None:
         """End what works beside this process."""
         self.verification.close()
-        for reward in self.custom:
-            reward.close()
+        for part in (*self.custom, *self.models):
+            part.close()
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> tuple[Reward, ...]:
         """One reward for each completion, in order.
@@ -237,7 +238,9 @@ class Rubric:
                 continue
             scores = part.reward(problem, [sheet.completion for sheet in sheets])
             for sheet, score in zip(sheets, scores, strict=True):
-                if score is None or not math.isfinite(score):
+                if isinstance(score, Failure):
+                    sheet.fail(score.cause, f"{part.name}: {score.reason}")
+                elif score is None or not math.isfinite(score):
                     sheet.fail(part.name, f"{part.name} gave no score")
                 else:
                     sheet.parts[part.name] = score

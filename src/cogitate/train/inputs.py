@@ -25,6 +25,10 @@ def fingerprints(config: RunConfig) -> dict[str, str]:
             named[f"tasks.{index}.factory"] = task.factory.rpartition(":")[0]
     for index, custom in enumerate(config.reward.custom):
         named[f"reward.custom.{index}.path"] = custom.path.rpartition(":")[0]
+    for index, model in enumerate(config.reward.model):
+        named[f"reward.model.{index}.path"] = model.path
+    for index, judge in enumerate(config.reward.judge):
+        named[f"reward.judge.{index}.model"] = "" if judge.endpoint else judge.model
     if config.algorithm == "sft":
         named["sft.source"] = config.sft.source
     found = {setting: Path(path).expanduser() for setting, path in named.items() if path}
