@@ -151,7 +151,7 @@ class Results:
 
 def judge_all(data: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> Results:
     """Put every trial before every system."""
-    ours, math_verify = Ours(), MathVerify()
+    ours, math_verify = Ours(), MathVerify(options.cache)
     systems = [System(OURS, ours)]
     if not options.ours_only:
         systems += [System("math-verify", math_verify), System("lm-eval rule", string_rule)]
@@ -340,6 +340,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ours-only", action="store_true", help="leave the other systems out")
     parser.add_argument("--differences", type=Path, help="write misjudged trials to this JSONL")
+    parser.add_argument("--cache", type=Path, help="keep math-verify's verdicts in this JSONL")
     parser.add_argument("--no-write", action="store_true", help="print only, leave docs/ alone")
     return parser.parse_args(arguments)
 

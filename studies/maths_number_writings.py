@@ -60,8 +60,12 @@ def _decimal(gold: Gold) -> Pairs:
 
 
 def _finer(text: str, value: Fraction) -> Pairs:
-    """More digits that round to the gold: what a careful solver writes down."""
-    if unit := unit_in_last_place(text):
+    """More digits that round to the gold: what a careful solver writes down.
+
+    The policy allows a rounded gold five per cent of error at most, so 0.2 stays what it is.
+    """
+    unit = unit_in_last_place(text)
+    if unit and unit * Fraction(3, 10) < abs(value) / 20:
         for name, share in (("up", Fraction(3, 10)), ("down", Fraction(-3, 10))):
             if finer := decimal_text(value + share * unit):
                 yield f"a digit more, rounds {name}", finer

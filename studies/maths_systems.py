@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from cogitate.text.think import boxed_contents, cut_at_turn_end, split_think
 from cogitate.verdict import Status, Verdict
@@ -59,12 +60,26 @@ class Ours:
 class MathVerify:
     """parse and verify of math-verify with their defaults, in a process that can be killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Path | None = None) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._cache = cache
+        self._known: dict[tuple[str, str], Judgement] = {}
+        if cache is not None and cache.is_file():
+            for line in cache.read_text().splitlines():
+                gold, completion, judged = json.loads(line)
+                self._known[gold, completion] = judged
         self.killed = 0
 
     def __call__(self, gold: str, completion: str) -> Judgement:
-        """Its verdict; None if it died or took too long."""
+        """Its verdict, looked up if the cache has it; None if it died or took too long."""
+        if (gold, completion) not in self._known:
+            judged = self._known[gold, completion] = self._ask(gold, completion)
+            if self._cache is not None:
+                with self._cache.open("a") as out:
+                    out.write(json.dumps([gold, completion, judged]) + "\n")
+        return self._known[gold, completion]
+
+    def _ask(self, gold: str, completion: str) -> Judgement:
         process = self._process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None

@@ -287,7 +287,8 @@ class Fuzzer:
             return status
         if took > limit_of(row):
             return "slow"
-        if status in ("timeout", "crashed", "bad_gold") and self._own_status(index) != status:
+        masked = status in ("timeout", "crashed", "bad_gold") and row["task_kind"] != "judge"
+        if masked and self._own_status(index) != status:  # judge: the rest is for a judge to say
             return "masked"
         if dressing and not row["should_be_correct"] and status == "correct":
             return "flipped"
