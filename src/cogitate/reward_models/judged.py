@@ -171,6 +171,7 @@ def _judgement(entry: Any) -> Judgement:
     if score is None:
         verdict = str(entry.get("verdict"))
         score = VERDICTS.get(verdict, parse_judgement(verdict))
-    if isinstance(score, bool) or not isinstance(score, int | float) or abs(score) > 1e6:
+    # NaN fails the comparison too.
+    if isinstance(score, bool) or not isinstance(score, int | float) or not abs(score) <= 1e6:
         raise RowError("a judgement needs a verdict such as A>B, or a score")
     return Judgement(order=entry["order"], score=float(score))
