@@ -247,7 +247,10 @@ class CustomRewardConfig(_Settings):
 
     @model_validator(mode="after")
     def _isolation_is_asked_for(self) -> "CustomRewardConfig":
-        only = {"workers", "memory_mb", "sandbox"} & self.model_fields_set
+        # Compared with defaults: a resolved configuration, which states everything, is read back.
+        fields = type(self).model_fields
+        names = ("workers", "memory_mb", "sandbox")
+        only = [name for name in names if getattr(self, name) != fields[name].default]
         if only and not self.isolate:
             raise ValueError(
                 f"{', '.join(sorted(only))} without isolate has no effect. Set isolate = true."
