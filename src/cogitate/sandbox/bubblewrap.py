@@ -151,7 +151,7 @@ class _Child:
         return size, count
 
     def end(self) -> Ending:
-        """From bwrap's report, which has an exit code only if the program was started.
+        """From bwrap's report, which has an exit code if and only if the program was started.
 
         Like a shell, bwrap reports death by signal n as 128 + n; a program that ends with such an
         exit code by itself is told apart by nobody.
@@ -164,9 +164,6 @@ class _Child:
             code = codes[-1]
             is_signal = 128 < code <= 128 + signal.NSIG
             return Ending(signal=code - 128) if is_signal else Ending(exit_code=code)
-        if self.started():
-            # Its init died with it: nothing but the kernel, short of memory, does that.
-            return Ending(signal=int(signal.SIGKILL))
         return Ending(failure=f"bwrap failed with exit code {self.process.returncode}")
 
     def close(self) -> None:
@@ -256,7 +253,7 @@ class Bubblewrap:
                 options += ["--setenv", name, value]
             # Not on the command line, which the program could read: it names paths of this machine.
             inside.append(feed("options", b"".join(os.fsencode(o) + b"\0" for o in options)))
-            prefix = self._as_user(stack, program.limits, read_only)
+            prefix = self._as_user(stack, program, read_only)
             process = subprocess.Popen(
                 [*prefix, setup.bwrap, "--args", str(inside[-1]), "--", *program.argv],
                 stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=inside,
@@ -273,7 +270,7 @@ class Bubblewrap:
         child.admitted = child.admit(None if prefix else program.limits)
         return child
 
-    def _as_user(self, stack: ExitStack, limits: Limits, read_only: tuple[str, ...]) -> list[str]:
+    def _as_user(self, stack: ExitStack, program: Program, read_only: tuple[str, ...]) -> list[str]:
         """What gives bwrap a user of its own and limits, if we are root.
 
         Where that user could not read something that the program needs, bwrap runs as root, and the
@@ -288,5 +285,9 @@ class Bubblewrap:
         except OSError:
             return []
         user = stack.enter_context(leased_user(setup.first_user))
-        kernel = kernel_limits(limits, extra_processes=_INIT_AND_MONITOR)
+        kernel = kernel_limits(
+            program.limits,
+            extra_processes=_INIT_AND_MONITOR,
+            largest_file=max(map(len, program.files.values()), default=0),
+        )
         return [*command_with(kernel), *command_as(user, view)]

@@ -2,9 +2,11 @@
 
 import importlib
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -83,15 +85,27 @@ def _setups(bwrap: str, read_only: tuple[str, ...], architecture: str) -> Iterat
         read_only=read_only,
     )
     users = (strict.first_user, None) if strict.first_user is not None else (None,)
-    for user in users:
-        for proc in (True, False):
-            yield replace(strict, first_user=user, proc=proc)
+    for user, proc, disable in itertools.product(users, (True, False), (True, False)):
+        if not disable or "--disable-userns" in options:
+            yield replace(strict, first_user=user, proc=proc, disable_userns=disable)
+
+
+_TRIAL = """\
+import os, socket, sys
+for open_something in (lambda: os.open(sys.argv[1], os.O_RDONLY), socket.socket):
+    try: open_something()
+    except OSError: continue
+    sys.exit("it does not confine")
+print("ok")
+"""
 
 
 def trial(sandbox: Sandbox) -> str:
-    """Why a sandbox cannot run Python; empty if it can."""
-    argv = (*layout.python_argv(), "-c", "print('ok')")
-    result = sandbox.run(Program(argv=argv, limits=Limits(wall_seconds=30.0)))
+    """Why a sandbox cannot run Python or does not confine it; empty if it does."""
+    with tempfile.NamedTemporaryFile(prefix="cogitate-bait-") as bait:
+        os.chmod(bait.name, 0o666)
+        argv = (*layout.python_argv(), "-c", _TRIAL, bait.name)
+        result = sandbox.run(Program(argv=argv, limits=Limits(wall_seconds=30.0)))
     if result.outcome is Outcome.EXITED and result.stdout == b"ok\n":
         return ""
     last = result.stderr.decode(errors="replace").strip().rpartition("\n")[2]

@@ -7,7 +7,6 @@ not cover is refused by the filter instead of being absent.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -209,9 +208,6 @@ class _Child:
             if os.WIFSIGNALED(status):
                 return Ending(signal=os.WTERMSIG(status))
             return Ending(exit_code=os.WEXITSTATUS(status))
-        if self.started():
-            # The keeper was killed: nothing but the kernel, short of memory, does that.
-            return Ending(signal=int(signal.SIGKILL))
         return Ending(failure=f"the launcher failed with exit code {self.process.returncode}")
 
 

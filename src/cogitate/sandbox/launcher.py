@@ -151,6 +151,9 @@ def _user_tasks() -> int:
 def _set_limits(job: dict[str, Any]) -> None:
     import resource
 
+    # If the machine runs out of memory, the program goes first.
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
     for number, soft, hard in job["limits"]:
         others = 0
         if number == resource.RLIMIT_NPROC and job["user"] is None:

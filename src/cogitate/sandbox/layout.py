@@ -116,6 +116,8 @@ def missing_program(path: str, read_only: tuple[str, ...]) -> str:
 
     A path below the working directory is the program's own affair, and so is what it does there.
     """
+    if "/" not in path:
+        return f"{path} is no path; no directories are searched for programs"
     if not os.path.isabs(path) or is_within(path, WORK):
         return ""
     if not os.access(path, os.X_OK):

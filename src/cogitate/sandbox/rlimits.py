@@ -11,15 +11,22 @@ _ADDRESS_SPACE_FACTOR, _ADDRESS_SPACE_EXTRA = 2, 512 * MIB
 _STACK = 8 * MIB
 
 
-def kernel_limits(limits: Limits, *, extra_processes: int = 0) -> dict[int, tuple[int, int]]:
-    """Soft and hard value by resource. ``extra_processes`` are the sandbox's own of that user."""
+def kernel_limits(
+    limits: Limits, *, extra_processes: int = 0, largest_file: int = 0
+) -> dict[int, tuple[int, int]]:
+    """Soft and hard value by resource.
+
+    ``extra_processes`` are the sandbox's own of that user, and ``largest_file`` is what it writes
+    itself before the program starts.
+    """
     address_space = _ADDRESS_SPACE_FACTOR * limits.memory_bytes + _ADDRESS_SPACE_EXTRA
     cpu = math.ceil(limits.cpu_seconds) + 1  # behind the watcher, which is exact to a look
     processes = limits.processes + extra_processes
+    file = max(limits.file_bytes, largest_file)
     wanted = {
         resource.RLIMIT_AS: (address_space, address_space),
         resource.RLIMIT_CPU: (cpu, cpu + 1),
-        resource.RLIMIT_FSIZE: (limits.file_bytes, limits.file_bytes),
+        resource.RLIMIT_FSIZE: (file, file),
         resource.RLIMIT_NPROC: (processes, processes),
         resource.RLIMIT_NOFILE: (limits.open_files, limits.open_files),
         resource.RLIMIT_CORE: (0, 0),

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from cogitate.sandbox.feeds import readable
 from cogitate.sandbox.program import MIB, Limits, Outcome, RunResult
@@ -186,7 +186,7 @@ def _follow(watch: _Watch) -> float:
         os.close(exited)
 
 
-def _loop(watch: _Watch, poller: select.poll, exited: int) -> float:
+def _loop(watch: _Watch, poller: Any, exited: int) -> float:
     """The loop of ``_follow``."""
     limits = watch.limits
     began = time.monotonic()

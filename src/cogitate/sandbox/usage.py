@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
+KNOWS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+"""Whether the kernel lists the children of a process; some were built without."""
 _MAX_PROCESSES = 4096  # looked at in one go; a fork bomb must not take our time either
 
 
@@ -36,7 +38,16 @@ def _stat_fields(pid: int) -> list[bytes]:
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
+def _children_by_search(pid: int) -> Iterator[int]:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and _stat_fields(int(name))[1:2] == [str(pid).encode()]:
+            yield int(name)
+
+
 def _children(pid: int, threads: int) -> Iterator[int]:
+    if not KNOWS_CHILDREN:
+        yield from _children_by_search(pid)
+        return
     tids: list[str] = [str(pid)]
     if threads > 1:
         with suppress(OSError):
