@@ -95,7 +95,8 @@ def honest_rows(target: Target) -> list[Attack]:
     it is and the next number, for other kinds everything that is not hostile."""
     rows = [row for row in target.rows() if row.correct is not None]
     plain = [row for row in rows if row.plain or row.id.split("/")[2] == "off-by-one"]
-    honest = plain or [row for row in rows if row.family not in HOSTILE]
+    both = {row.correct for row in plain} == {True, False}
+    honest = plain if both else [row for row in rows if row.family not in HOSTILE]
     if not honest:
         raise ConfigError(f"{target.name}: there are no rows to test it with. Give --data FILE.")
     return honest

@@ -106,7 +106,9 @@ class RunTarget:
                 if template.prefilled else row.completion,
             )
             for row in attacks
-            if not row.plain and row.id.split("/")[2] != "off-by-one"
+            if not row.plain
+            and row.id.split("/")[2] != "off-by-one"
+            and row.prefilled <= template.prefilled
         ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cogitate.errors import ConfigError, DataError
 from cogitate.verdict import Verdict
@@ -34,6 +34,7 @@ class Fault:
 Score = Verdict | float | Fault
 
 
+@runtime_checkable
 class Target(Protocol):
     """A reward with the rows to try on it."""
 
@@ -190,8 +191,7 @@ def open_target(args: argparse.Namespace) -> Target:
     if reward in known_kinds():
         return KindTarget(reward, args)
     raise ConfigError(
-        f"REWARD {reward}: expected file.py:function, a run's TOML file, or a kind. "
-        f"{unknown_kind(reward)}"
+        f"REWARD: {unknown_kind(reward)} file.py:function and a run's TOML file are understood too."
     )
 
 

@@ -34,9 +34,21 @@ TURN_ENDS = (
     "<\uff5cbegin\u2581of\u2581sentence\uff5c>",
     "<\uff5cUser\uff5c>",
     "<\uff5cAssistant\uff5c>",
+    "<|end\u2581of\u2581sentence|>",
+    "<|User|>",
+    "<|Assistant|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<|end|>",
+    "<|eos|>",
+    "<|return|>",
+    "<|start|>",
     "<end_of_turn>",
     "<start_of_turn>",
+    "<eos>",
     "[INST]",
+    "[/INST]",
     "</s>",
 )
 
@@ -254,6 +266,9 @@ def _answer_blocks(text: str, tags: list[re.Match[str]]) -> tuple[list[str], int
     opened: int | None = None
     for tag in tags:
         if tag.group() == ANSWER_OPEN:
+            if opened is not None and has_visible_text(text[opened : tag.start()]):
+                # An answer that begins inside another is a second one.
+                blocks.append(text[opened : tag.start()])
             opened = tag.end()
         elif tag.group() == ANSWER_CLOSE and opened is not None:
             blocks.append(text[opened : tag.start()])

@@ -20,11 +20,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from cogitate.sandbox.program import Sandbox
 from cogitate.text.think import cut_at_turn_end, split_think
 from cogitate.verdict import Status, Verdict, bad_gold, unparseable, wrong
 
 if TYPE_CHECKING:
+    from cogitate.sandbox.program import Sandbox
     from cogitate.verifiers.judged import AskJudge
     from cogitate.verifiers.maths import MathsPool
 
@@ -101,7 +101,7 @@ class RowVerifier:
         self,
         *,
         workers: int | None = None,
-        sandbox: str | Sandbox = "auto",
+        sandbox: "str | Sandbox" = "auto",
         judge: "AskJudge | None" = None,
         pool: "MathsPool | None" = None,
     ) -> None:
@@ -164,7 +164,7 @@ class RowVerifier:
                 for future in window:
                     future.cancel()
 
-    def use_sandbox(self) -> Sandbox:
+    def use_sandbox(self) -> "Sandbox":
         """The sandbox that programs run in, found when first asked for.
 
         Raises:
@@ -207,8 +207,11 @@ class RowVerifier:
             return verify_judge(gold, text, question=row.question, judge=self._judge)
         from cogitate.verifiers.maths import verify_maths
 
+        gold = _text(row.gold)
+        if row.kind == "gsm8k":  # the data set's own answers are worked solutions
+            gold = gold.rpartition("####")[2]
         return verify_maths(
-            _text(row.gold), text, template=row.template or MATHS_KINDS[row.kind], policy=row.policy,
+            gold, text, template=row.template or MATHS_KINDS[row.kind], policy=row.policy,
             arity=row.arity, pool=self._use_pool(),
         )  # fmt: skip
 

@@ -185,15 +185,19 @@ def _templates() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
                     yield template, seed
 
 
+_SEEDED = r"57|58|19|\b3\b"  # of the questions that hostile templates were written for
+
+
 @cache
 def _general_templates() -> tuple[dict[str, Any], ...]:
     """Templates for whole numbers that mention no number themselves."""
     found = {}
     for template, _ in _templates():
         text = " ".join(str(template.get(part, "")) for part in ("answer", "final", "completion"))
+        numbers = re.search(_SEEDED if template["class"] == "hostile" else r"\d", _PLACE.sub("", text))
         about_numbers = {"integers", "one_integer"} & set(_listed(template.get("seeds", ())))
-        general = about_numbers and not re.search(r"57|58|19|\b3\b", text)
-        if general and template["kind"] == "math" and "gold" not in template:
+        special = "gold" in template or template["id"] in ("plain", "off-by-one")
+        if template["kind"] == "math" and about_numbers and not numbers and not special:
             found[template["id"], template["class"]] = template
     return tuple(found.values())
 
@@ -205,8 +209,11 @@ def _filled(
     written for another layout."""
     gold = seed["gold"]
     style = template.get("template") or layout or "boxed"
-    if layout is not None and (style != layout or ("final" in template and layout != "boxed")):
-        return None
+    if layout is not None:
+        moved = _moved(template, style, layout)
+        if moved is None:
+            return None
+        template = moved
     parts = {**(distractors(gold) if isinstance(gold, str) else {}), "canary": CANARY}
     text = _completion(template, style)
     needed = {match[1] for match in _PLACE.finditer(text) if match[1]}
@@ -230,6 +237,23 @@ def _filled(
         cause=template.get("cause"),
         plain=template["id"] == "plain",
     )
+
+
+def _moved(template: Mapping[str, Any], style: str, layout: str) -> Mapping[str, Any] | None:
+    r"""A template for another layout than boxes: its answer moves, and so do wrong completions
+    whose boxes hold one placeholder each; everything else is about boxes and stays out."""
+    whole = next((part for part in ("final", "completion") if part in template), None)
+    if style != layout:
+        return None
+    if whole is None or layout == "boxed" or "template" in template:
+        return template
+    text = _BOXED.sub(r"<answer>\1</answer>", template[whole])
+    if layout != "answer_tag" or template.get("correct") or "boxed" in text or "####" in text:
+        return None
+    return {**template, whole: text} if text != template[whole] else None
+
+
+_BOXED = re.compile("\\$?\\\\boxed\\{(\u27e6[a-z0-9]+\u27e7)\\}\\$?")
 
 
 def _completion(template: Mapping[str, Any], style: str) -> str:
