@@ -9,23 +9,30 @@ to itself. Nothing is pickled and nothing is forked.
 import contextlib
 import json
 import os
-import select
-import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from cogitate.verifiers import worker as worker_program
-from cogitate.verifiers.worker import HEADER, encode_message
+from cogitate.verifiers.channel import (
+    Worker,
+    WorkerDied,
+    WorkerFailure,
+    WorkerRaised,
+    WorkerTimeout,
+    exchange,
+    greet,
+    kill,
+    strike,
+)
 
 MIB = 1024 * 1024
-MAX_REPLY_BYTES = 64 * MIB
 
 
 @runtime_checkable
@@ -35,22 +42,6 @@ class Spawner(Protocol):
     def spawn(
         self, program: Any, *, read_only: tuple[str, ...] = ()
     ) -> "subprocess.Popen[bytes]": ...
-
-
-class WorkerFailure(RuntimeError):
-    """A call has no result. The message says why."""
-
-
-class WorkerTimeout(WorkerFailure):
-    """The call used up its wall-clock or CPU time; its worker was killed."""
-
-
-class WorkerDied(WorkerFailure):
-    """The worker could not start, ended, ran out of memory or spoke nonsense."""
-
-
-class WorkerRaised(WorkerFailure):
-    """The function raised; the message is the exception and its last frames. The worker lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +68,6 @@ class PoolCounts:
     timeouts: int = 0
     deaths: int = 0
     recycled: int = 0
-
-
-@dataclass(eq=False, slots=True)
-class _Worker:
-    process: "subprocess.Popen[bytes]"
-    calls: int = 0
-    buffer: bytearray = field(default_factory=bytearray)
 
 
 class WorkerPool:
@@ -115,7 +99,9 @@ class WorkerPool:
         self.workers = workers
         self.limits = limits or WorkerLimits()
         self.sandbox = sandbox
-        self.path = tuple(str(Path(p or ".").resolve()) for p in (sys.path if path is None else path))
+        self.path = tuple(
+            str(Path(p or ".").resolve()) for p in (sys.path if path is None else path)
+        )
         self.environment = dict(environment or {})
         self.quiet = quiet
         self._reset()
@@ -123,15 +109,17 @@ class WorkerPool:
     def _reset(self) -> None:
         self._process_id = os.getpid()
         self._changed = threading.Condition()
-        self._idle: list[_Worker] = []
-        self._living: set[_Worker] = set()
+        self._idle: list[Worker] = []
+        self._living: set[Worker] = set()
         self._starting = 0
         self._closed = False
         self._counts = dict.fromkeys(PoolCounts.__slots__, 0)
         self._threads: list[threading.Thread] = []
         self._finalizer = weakref.finalize(self, _kill_all, self._living, os.getpid())
 
-    def call(self, payload: Mapping[str, Any], *, wall_seconds: float | None = None) -> dict[str, Any]:
+    def call(
+        self, payload: Mapping[str, Any], *, wall_seconds: float | None = None
+    ) -> dict[str, Any]:
         """``function(payload)`` in a worker. Blocks until there is one; thread-safe.
 
         Raises:
@@ -139,14 +127,16 @@ class WorkerPool:
             WorkerDied: the process ended, ran out of memory, or the pool was closed meanwhile.
             WorkerRaised: the function raised.
         """
-        data = json.dumps(payload)  # what cannot be sent is the caller's fault, before a worker is taken
+        data = json.dumps(
+            payload
+        )  # what cannot be sent is the caller's fault, before a worker is taken
         if os.getpid() != self._process_id:
             self._finalizer.detach()
             self._reset()  # in a fork: the workers belong to the parent
         found = self._acquire()
         limit = self.limits.wall_seconds if wall_seconds is None else wall_seconds
         try:
-            reply = _exchange(found, data, time.monotonic() + limit)
+            reply = exchange(found, data, time.monotonic() + limit)
         except BaseException as problem:
             self._discard(found, problem)
             raise
@@ -185,9 +175,9 @@ class WorkerPool:
             threads = list(self._threads)
             self._changed.notify_all()
         for found in idle:
-            _kill(found.process)
+            kill(found.process)
         for found in busy:
-            _strike(found.process)
+            strike(found.process)
         with self._changed:
             # Whoever waits for a busy worker sees its end, and closes its pipes.
             self._changed.wait_for(lambda: not self._living and not self._starting)
@@ -201,7 +191,7 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _acquire(self) -> _Worker:
+    def _acquire(self) -> Worker:
         with self._changed:
             while True:
                 if self._closed:
@@ -214,22 +204,22 @@ class WorkerPool:
                 self._changed.wait()
         return self._start_worker()
 
-    def _start_worker(self) -> _Worker:
+    def _start_worker(self) -> Worker:
         """A new worker that is ready. One place in ``_starting`` is taken and is given back."""
         process: subprocess.Popen[bytes] | None = None
-        found: _Worker | None = None
+        found: Worker | None = None
         try:
             process = self._spawn()
-            found = _Worker(process)
+            found = Worker(process)
             with self._changed:
                 self._living.add(found)
                 self._starting -= 1
                 if self._closed:
                     raise WorkerDied(f"{self.target}: the pool is closed")
-            _greet(found, self._hello(), time.monotonic() + self.limits.start_seconds)
+            greet(found, self._hello(), time.monotonic() + self.limits.start_seconds)
         except BaseException as problem:
             if process is not None:
-                _kill(process)
+                kill(process)
             with self._changed:
                 self._starting -= found is None
                 self._living.discard(found)  # type: ignore[arg-type]
@@ -263,7 +253,9 @@ class WorkerPool:
         from cogitate.sandbox import python_argv
         from cogitate.sandbox.program import Limits, Program
 
-        readable = tuple(dict.fromkeys(p for p in (*self.path, str(Path(program).parent)) if Path(p).is_dir()))
+        readable = tuple(
+            dict.fromkeys(p for p in (*self.path, str(Path(program).parent)) if Path(p).is_dir())
+        )
         limits = Limits(
             wall_seconds=0.0,
             cpu_seconds=self.limits.cpu_seconds * self.limits.max_calls,
@@ -277,7 +269,7 @@ class WorkerPool:
     def _hello(self) -> dict[str, Any]:
         return {"target": self.target, "path": list(self.path), "limits": asdict(self.limits)}
 
-    def _release(self, found: _Worker, *, called: bool = True) -> None:
+    def _release(self, found: Worker, *, called: bool = True) -> None:
         found.calls += called
         worn = found.calls >= self.limits.max_calls
         with self._changed:
@@ -289,16 +281,16 @@ class WorkerPool:
             self._counts["recycled"] += worn
         self._remove(found)
 
-    def _discard(self, found: _Worker, problem: BaseException) -> None:
+    def _discard(self, found: Worker, problem: BaseException) -> None:
         with self._changed:
             self._counts["calls"] += 1
             self._counts["timeouts"] += isinstance(problem, WorkerTimeout)
             self._counts["deaths"] += isinstance(problem, WorkerDied)
         self._remove(found)
 
-    def _remove(self, found: _Worker) -> None:
+    def _remove(self, found: Worker) -> None:
         """End a worker and start another in the background."""
-        _kill(found.process)
+        kill(found.process)
         with self._changed:
             self._living.discard(found)
             self._changed.notify_all()
@@ -316,114 +308,7 @@ class WorkerPool:
             self._release(self._start_worker(), called=False)
 
 
-def _exchange(found: _Worker, payload: str, deadline: float) -> dict[str, Any]:
-    """Send one request and wait for its reply."""
-    number = found.calls
-    body = f'{{"id": {number}, "payload": {payload}}}'.encode("ascii")
-    reply = _converse(found, HEADER.pack(len(body)) + body, deadline)
-    if reply.get("id") != number or not {"result", "raised", "died"} & set(reply):
-        raise WorkerDied("the worker answered something else than what it was asked")
-    return reply
-
-
-def _greet(found: _Worker, hello: dict[str, Any], deadline: float) -> None:
-    try:
-        reply = _converse(found, encode_message(hello), deadline)
-    except WorkerTimeout:
-        raise WorkerDied(f"{hello['target']}: a worker took too long to start") from None
-    if "ready" not in reply:
-        raise WorkerDied(f"{hello['target']}: a worker does not start: {reply.get('failed')}")
-
-
-def _converse(found: _Worker, data: bytes, deadline: float) -> dict[str, Any]:
-    """Write ``data`` and read one message, without ever waiting beyond ``deadline``."""
-    process = found.process
-    assert process.stdin is not None and process.stdout is not None
-    output, source = process.stdin.fileno(), process.stdout.fileno()
-    os.set_blocking(output, False)
-    poll = select.poll()
-    poll.register(source, select.POLLIN)
-    poll.register(output, select.POLLOUT)
-    view = memoryview(data)
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise WorkerTimeout("the call took too long")
-        ready = dict(poll.poll(left * 1000))
-        if output in ready and view:
-            try:
-                view = view[os.write(output, view) :]
-            except BlockingIOError:
-                pass
-            except BrokenPipeError:
-                raise _ended(process) from None
-            if not view:
-                poll.unregister(output)
-        if source in ready:
-            part = os.read(source, 1 << 16)
-            if not part:
-                raise _ended(process)
-            found.buffer += part
-            message = _first_message(found.buffer)
-            if message is not None:
-                return message
-
-
-def _first_message(buffer: bytearray) -> dict[str, Any] | None:
-    """Take the first whole message out of a buffer."""
-    if len(buffer) < HEADER.size:
-        return None
-    (length,) = HEADER.unpack_from(buffer)
-    if length > MAX_REPLY_BYTES:
-        raise WorkerDied(f"a reply of {length} bytes, at most {MAX_REPLY_BYTES} are allowed")
-    if len(buffer) < HEADER.size + length:
-        return None
-    body = bytes(buffer[HEADER.size : HEADER.size + length])
-    del buffer[: HEADER.size + length]
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise WorkerDied("the worker's reply is no JSON") from None
-    if not isinstance(message, dict):
-        raise WorkerDied("the worker's reply is no JSON object")
-    return message
-
-
-def _ended(process: "subprocess.Popen[bytes]") -> WorkerFailure:
-    """What to raise for a worker whose pipe has ended."""
-    try:
-        code = process.wait(timeout=1.0)
-    except subprocess.TimeoutExpired:
-        return WorkerDied("the worker closed its pipe")
-    if code == -signal.SIGXCPU:
-        return WorkerTimeout("the call used up its CPU time")
-    if code < 0:
-        return WorkerDied(f"the worker was killed by {signal.Signals(-code).name}")
-    return WorkerDied(f"the worker ended with exit code {code}")
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a worker with its process group, and leave no zombie and no pipe."""
-    _strike(process)
-    process.wait()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-
-
-def _strike(process: "subprocess.Popen[bytes]") -> None:
-    """Send the signal that ends a worker and its process group."""
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(OSError):
-        if os.getpgid(process.pid) == process.pid:
-            os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(OSError):
-        process.kill()
-
-
-def _kill_all(living: set[_Worker], process_id: int) -> None:
+def _kill_all(living: set[Worker], process_id: int) -> None:
     if os.getpid() == process_id:
         for found in list(living):
-            _kill(found.process)
+            kill(found.process)

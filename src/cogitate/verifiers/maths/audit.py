@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from cogitate.verdict import Verdict
 from cogitate.verifiers.maths.extract import extract
-from cogitate.verifiers.maths.reader import MAX_CHARS, undress
+from cogitate.verifiers.maths.reader import MAX_CHARS
+from cogitate.verifiers.maths.splitting import undress
 from cogitate.verifiers.maths.symbolic import MathsPool
 from cogitate.verifiers.maths.verify import verify_maths
 from cogitate.verifiers.pool import WorkerFailure

@@ -16,14 +16,16 @@ import mpmath
 from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
 
-from cogitate.verifiers.maths.algebra import children, symbols
 from cogitate.verifiers.maths.notation import tokens
-from cogitate.verifiers.maths.syntax import Malformed, Node, parse_expression
+from cogitate.verifiers.maths.syntax import parse_expression
+from cogitate.verifiers.maths.trees import Malformed, Node, children, symbols
 
 DIGITS = 50
 MORE_DIGITS = 150
 """Two expressions are equal if they agree to DIGITS at every point, and to MORE_DIGITS at one."""
 POINTS = 6
+_FAR = tuple(Fraction(n, 7) for n in (-5, -20, -7003, 7003, 704))
+_REAL_NAMES = frozenset("xyztuvwrs\\")
 MAX_LOG_SIZE = 1e6
 """Largest natural logarithm of a magnitude that is evaluated."""
 
@@ -47,7 +49,7 @@ def decide(payload: dict[str, Any]) -> dict[str, Any]:
     ``{"pairs": [[gold, answer], ...], "both": bool}``: for every pair what numbers say and what
     math-verify says, each True, False or None. math-verify is asked where numbers say nothing, or
     if ``both``.
-    ``{"derivative": [answer, integrand, variable]}``: whether one is an antiderivative of the other.
+    ``{"derivative": [answer, integrand, variable]}``: whether one is an antiderivative.
     ``{"bare": [gold, answer]}``: what math-verify says about two texts as they are.
     """
     if "derivative" in payload:
@@ -84,7 +86,7 @@ def _parsed(text: str) -> Any:
     config = LatexExtractionConfig(
         normalization_config=normal, boxed_match_priority=0, try_extract_without_anchor=False
     )
-    return parse(f"\\boxed{{{text}}}", [config], parsing_timeout=None)
+    return parse(f"\\boxed{{{text}}}", [config], parsing_timeout=None)  # type: ignore[arg-type]
 
 
 def to_latex(text: str) -> str:
@@ -107,7 +109,7 @@ def numerically_equal(gold: str, answer: str) -> bool | None:
     except Malformed:
         return None
     names = sorted(symbols(left) | symbols(right))
-    whole = _is_about_integers(left) or _is_about_integers(right)
+    whole = _is_about_integers(left) and not any(name[0] in _REAL_NAMES for name in names)
     agreed, points = 0, POINTS if names else 1
     for point in range(points):
         verdict = _agree(left, right, _values(names, point, whole), DIGITS)
@@ -116,16 +118,16 @@ def numerically_equal(gold: str, answer: str) -> bool | None:
         agreed += verdict is True
     if agreed < min(3, points):
         return None
-    if len(names) == 1 and not whole and not _agree_below_zero(left, right, names[0]):
+    if len(names) == 1 and not whole and not _agree_far_away(left, right, names[0]):
         return False
     return _agree(left, right, _values(names, 0, whole), MORE_DIGITS)
 
 
-def _agree_below_zero(gold: Node, answer: Node, name: str) -> bool:
-    """Whether two functions of one variable agree at negative values where both are real: |x| is
-    not x. With several variables, as in physics, all are positive."""
+def _agree_far_away(gold: Node, answer: Node, name: str) -> bool:
+    """Whether two functions of one variable agree at negative and large values where both are real:
+    |x| is not x. With several variables, as in physics, all are positive."""
     with mp.workdps(DIGITS):
-        for value in (Fraction(-7, 11), Fraction(-20, 7)):
+        for value in _FAR:
             numbers = {name: mp.mpf(value.numerator) / value.denominator}
             try:
                 sides = [_evaluate(gold, numbers), _evaluate(answer, numbers)]
@@ -145,7 +147,9 @@ def is_antiderivative(answer: str, integrand: str, variable: str) -> bool | None
     except Malformed:
         return None
     names = sorted({variable, *symbols(whole), *symbols(part)})
-    verdicts = [_derivative_agrees(whole, part, variable, _values(names, k, False)) for k in range(8)]
+    verdicts = [
+        _derivative_agrees(whole, part, variable, _values(names, k, False)) for k in range(8)
+    ]
     known = [verdict for verdict in verdicts if verdict is not None]
     return None if len(known) < 3 else all(known)
 
@@ -222,7 +226,7 @@ def _evaluate(node: Node, values: dict[str, Any]) -> Any:
     if kind == "sym":
         return _symbol(node[1], values)
     if kind == "call":
-        key = ",".join(mp.nstr(_evaluate(child, values), 20) for child in node[2])
+        key = ",".join(str(mp.nstr(_evaluate(child, values), 20)) for child in node[2])
         return mp.mpf(random.Random(f"{node[1]}({key})").randrange(10, 99)) / 37
     if kind == "fn":
         return _function(node[1], [_evaluate(child, values) for child in node[2]])

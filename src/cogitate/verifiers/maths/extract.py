@@ -28,6 +28,7 @@ _MARKER = re.compile(
     r"|(?<![A-Za-z])answer[ \t]+is\b[ \t]*",
     re.IGNORECASE,
 )
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _HASHES = re.compile(r"^[ \t]*####(?!#)[ \t]*(.*)$", re.MULTILINE)
 
 
@@ -70,18 +71,31 @@ def extract(text: str, template: str, *, prefilled: bool = False) -> Extracted:
 def has_forbidden_characters(text: str) -> bool:
     r"""Whether control characters or invisible ones (zero width, direction) stand in an answer."""
     if text.isascii():
-        return any(c < " " and c not in "\t\n\r\f\v" or c == "\x7f" for c in text)
+        return any((c < " " and c not in "\t\n\r\f\v") or c == "\x7f" for c in text)
     return any(
-        unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") and c not in "\t\n\r\f\v" for c in text
+        unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") and c not in "\t\n\r\f\v"
+        for c in text
     )
 
 
 def _boxed(rest: str) -> Extracted:
     boxes = boxed_contents(rest)
-    if not boxes:
-        cause = "truncated" if re.search(r"\\boxed\s*\{", rest) else "no_answer"
-        return Extracted(cause=cause)
-    return Extracted(answers=tuple(boxes))
+    if _ends_in_open_box(rest):
+        return Extracted(cause="truncated")
+    return Extracted(answers=tuple(boxes), cause="" if boxes else "no_answer")
+
+
+def _ends_in_open_box(rest: str) -> bool:
+    """Whether the last box is never closed: an answer that was not finished."""
+    start = rest.rfind("\\boxed{")
+    if start < 0:
+        return False
+    depth = 0
+    for brace in _BRACE.finditer(rest, start + len("\\boxed")):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return False
+    return True
 
 
 def _answer_tag(rest: str) -> Extracted:

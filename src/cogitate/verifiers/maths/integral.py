@@ -5,13 +5,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cogitate.verdict import Status, Verdict, bad_gold, correct, unparseable, wrong
-from cogitate.verifiers.maths.algebra import symbols
+from cogitate.verdict import Verdict, bad_gold, correct, unparseable, wrong
 from cogitate.verifiers.maths.extract import extract, has_forbidden_characters
 from cogitate.verifiers.maths.notation import canonical, tokens
-from cogitate.verifiers.maths.reader import MAX_CHARS, check_brackets, undress
+from cogitate.verifiers.maths.reader import MAX_CHARS
+from cogitate.verifiers.maths.splitting import check_brackets, undress
 from cogitate.verifiers.maths.symbolic import MathsPool, default_pool, failed
-from cogitate.verifiers.maths.syntax import Malformed, Unevaluated, parse_expression
+from cogitate.verifiers.maths.syntax import parse_expression
+from cogitate.verifiers.maths.trees import Malformed, Unevaluated, symbols
 from cogitate.verifiers.pool import WorkerFailure
 
 _CONSTANTS = frozenset({"C", "c", "K", "k", "C_1", "C_0", "c_1"})
@@ -49,7 +50,9 @@ def _verify(
     try:
         part = parse_expression(tokens(undress(integrand)))
     except Malformed as problem:
-        return bad_gold(**shown, cause="bad_gold", reason=f"the integrand is no expression: {problem}")
+        return bad_gold(
+            **shown, cause="bad_gold", reason=f"the integrand is no expression: {problem}"
+        )
     if template is None:
         template = "answer_tag" if "<answer>" in text else "boxed" if "\\boxed" in text else "whole"
     found = extract(text, template, prefilled=prefilled)
@@ -61,7 +64,9 @@ def _verify(
     source, cause = _source(answer, symbols(part) | _CONSTANTS | {variable})
     if cause:
         return wrong(**shown, answer=answer[:200], cause=cause)
-    return _ask(source, canonical(tokens(undress(integrand))), variable, pool, {**shown, "answer": answer})
+    return _ask(
+        source, canonical(tokens(undress(integrand))), variable, pool, {**shown, "answer": answer}
+    )
 
 
 def _source(answer: str, allowed: frozenset[str]) -> tuple[str, str]:
@@ -92,8 +97,7 @@ def _ask(
         reply = (pool or default_pool()).pool.call({"derivative": [answer, integrand, variable]})
     except WorkerFailure as problem:
         return failed(problem, shown)
-    if reply["equal"] is None:
-        return Verdict(
-            status=Status.WRONG, cause="undecided", reason="it cannot be evaluated", **shown
-        )
-    return correct(**shown) if reply["equal"] else wrong(cause="different", **shown)
+    if reply["equal"]:
+        return correct(**shown)
+    cause = "different" if reply["equal"] is False else "undecided"
+    return wrong(cause=cause, **shown)

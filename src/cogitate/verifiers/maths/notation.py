@@ -9,16 +9,23 @@ import re
 import unicodedata
 from functools import lru_cache
 
-MATRIX_NAMES = frozenset(
-    "matrix pmatrix bmatrix Bmatrix vmatrix Vmatrix smallmatrix array cases".split()
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for tables that read better without quotes."""
+    return frozenset(text.split())
+
+
+FUNCTIONS = words(
+    r"""
+    sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln log lg exp gcd lcm
+    max min
+    """
 )
-FUNCTIONS = frozenset(
-    """sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln log lg exp gcd lcm max
-    min""".split()
-)
-GREEK = frozenset(
-    """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon
-    phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega""".split()
+GREEK = words(
+    r"""
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau
+    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega
+    """
 )
 _SUPER = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ", "0123456789+-()ni", strict=True))
 _SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙₖ", "0123456789+-()nk", strict=True))
@@ -32,15 +39,18 @@ _SIGNS = {
     "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
     "∈": r"\in ", "∪": r"\cup ", "∩": r"\cap ", "∖": r"\setminus ", "∅": r"\emptyset ",
     "±": r"\pm ", "∓": r"\mp ", "∞": r"\infty ", "√": r"\sqrt ", "∛": r"\sqrt[3] ",
-    "π": r"\pi ", "°": r"^\circ ", "º": r"^\circ ", "℃": r"^\circ C", "…": r"\ldots ", "⋯": r"\ldots ",
+    "π": r"\pi ", "°": r"^\circ ", "º": r"^\circ ", "℃": r"^\circ C", "…": r"\ldots ",
+    "⋯": r"\ldots ",
     "∠": r"\angle ", "△": r"\triangle ", "∫": r"\int ", "∑": r"\sum ", "∏": r"\prod ",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
     "⟨": r"\langle ", "⟩": r"\rangle ", "→": r"\to ", "′": "'", "’": "'",
-    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}",
+    "ℂ": r"\mathbb{C}",
     **{
         chr(code): rf"\{name} "
         for code, name in (
-            (0x3B1, "alpha"), (0x3B2, "beta"), (0x3B3, "gamma"), (0x3B4, "delta"), (0x3B5, "epsilon"),
+            (0x3B1, "alpha"), (0x3B2, "beta"), (0x3B3, "gamma"), (0x3B4, "delta"),
+            (0x3B5, "epsilon"),
             (0x3B7, "eta"), (0x3B8, "theta"), (0x3BB, "lambda"), (0x3BC, "mu"), (0xB5, "mu"),
             (0x3BD, "nu"), (0x3C1, "rho"), (0x3C3, "sigma"), (0x3C4, "tau"), (0x3C6, "phi"),
             (0x3C8, "psi"), (0x3C9, "omega"), (0x393, "Gamma"), (0x394, "Delta"), (0x398, "Theta"),
@@ -59,6 +69,7 @@ _SIGNS = {
 }  # fmt: skip
 _TRANSLATION = str.maketrans(_SIGNS)
 
+_MAX_PASSES = 8
 _DIGITS = frozenset("0123456789")
 _TEXT = "text|textbf|textit|textrm|textsf|texttt|textnormal|mbox|hbox|emph"
 _UPRIGHT = r"mathrm|operatorname\*?|mathit|mathsf|mathtt|mathop|mathnormal"
@@ -68,7 +79,9 @@ _SPACING = re.compile(
     r"(?P<rows>\\\\)|(?P<none>\\!|(?<=\d)\{,\}(?=\d{3}))"
     r"|\\[,;: >]|~|\\(?:quad|qquad|thinspace|enspace|hspace\s*\{[^{}]*\})(?![A-Za-z])"
 )
-_THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})++(?![\d,])(?:\.\d+)?|[1-9]\d{0,2}(?:\ \d{3})++(?![\d])(?:\.\d+)?"
+_THOUSANDS = (
+    r"[1-9]\d{0,2}(?:,\d{3})++(?![\d,])(?:\.\d+)?|[1-9]\d{0,2}(?:\ \d{3})++(?![\d])(?:\.\d+)?"
+)
 _NUMBER = r"(?:\d++(?:\.\d*+(?!\.))?|\.\d++)(?:[eE][+-]?\d{1,4}(?![\w.]))?"
 
 
@@ -115,9 +128,49 @@ _SYNONYMS = {
     "、": ",",
 }  # fmt: skip
 _DROPPED = frozenset(
-    r"""\displaystyle \textstyle \scriptstyle \limits \nolimits \left \right \null \quad \qquad \,
-    \; \: \! \( \) \[ \] $ \text \mathrm \mbox \operatorname \rm \bf \it \mathbf \boldsymbol \vec
-    \mathit \hfill \textbf \strut \large \Large \normalsize \bold \pmb \hline \notag \tag""".split()
+    [
+        r"\displaystyle",
+        r"\textstyle",
+        r"\scriptstyle",
+        r"\limits",
+        r"\nolimits",
+        r"\left",
+        r"\right",
+        r"\null",
+        r"\quad",
+        r"\qquad",
+        r"\,",
+        r"\;",
+        r"\:",
+        r"\!",
+        r"\(",
+        r"\)",
+        r"\[",
+        r"\]",
+        r"$",
+        r"\text",
+        r"\mathrm",
+        r"\mbox",
+        r"\operatorname",
+        r"\rm",
+        r"\bf",
+        r"\it",
+        r"\mathbf",
+        r"\boldsymbol",
+        r"\vec",
+        r"\mathit",
+        r"\hfill",
+        r"\textbf",
+        r"\strut",
+        r"\large",
+        r"\Large",
+        r"\normalsize",
+        r"\bold",
+        r"\pmb",
+        r"\hline",
+        r"\notag",
+        r"\tag",
+    ]
 )
 _WORDS = {
     **{name: rf"\{name}" for name in FUNCTIONS | GREEK if len(name) > 2 or name in ("ln", "lg")},
@@ -152,7 +205,7 @@ def tokens(text: str, *, grouped: bool = True) -> list[str]:
     r"""The tokens of ``text`` in one spelling. ``grouped`` reads ``1,000`` as one number.
 
     >>> tokens(r"\dfrac{1}{2} \cdot 1{,}000\,\mathrm{cm}^{\circ}")
-    ['\\frac', '{', '1', '}', '{', '2', '}', '*', '1000', '\\text{cm}', '\u00b0']
+    ['\\frac', '{', '1', '}', '{', '2', '}', '*', '1000', '\\text{cm}', '°']
     >>> tokens("1,000", grouped=False)
     ['1', ',', '000']
     """
@@ -202,7 +255,12 @@ def normalise(text: str) -> str:
     >>> normalise(r"$ \dfrac {1}{2}\, $") == normalise(r"\frac{1}{2}")
     True
     """
-    return canonical(tokens(text))
+    for _ in range(_MAX_PASSES):
+        # Dropping a sign can bring two others together, in text that nobody means seriously.
+        before, text = text, canonical(tokens(text))
+        if text == before:
+            break
+    return text
 
 
 def is_number(token: str) -> bool:

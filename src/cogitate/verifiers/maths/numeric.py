@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from cogitate.verifiers.maths import algebra
-from cogitate.verifiers.maths.syntax import Malformed, Node
+from cogitate.verifiers.maths.trees import Malformed, Node
 
 _FUNCTIONS = {
     "sin": math.sin, "cos": math.cos, "tan": math.tan, "arcsin": math.asin, "arccos": math.acos,
@@ -16,7 +16,7 @@ _FUNCTIONS = {
 
 
 def approximate(node: Node) -> Fraction | None:
-    """The value of a real constant: exactly if it is rational, else to double precision, else None."""
+    """A real constant: exactly if it is rational, else to double precision, else None."""
     try:
         exact = algebra.rational(node)
         if exact is not None:
@@ -54,3 +54,27 @@ def _float(node: Node) -> float:
             return math.log(_float(node[2][0]), _float(node[2][1]))
         return float(_FUNCTIONS[node[1]](_float(node[2][0])))
     return math.nan
+
+
+def decimal(node: Node) -> tuple[Fraction, int] | None:
+    r"""Value and decimal places of a decimal, ``-1.5`` and ``1.5 \times 10^3`` included."""
+    sign = 1
+    while node[0] == "neg":
+        sign, node = -sign, node[1]
+    if node[0] == "num" and node[2] is not None:
+        return sign * node[1], node[2]
+    if node[0] == "pct":
+        inner = decimal(node[1])
+        return None if inner is None else (sign * inner[0] / 100, inner[1] + 2)
+    if node[0] == "mul" and len(node[1]) == 2 and node[1][1][0] == "pow":
+        mantissa, (_, base, power) = node[1]
+        ten = base[0] == "num" and base[1] == 10
+        if mantissa[0] == "num" and mantissa[2] is not None and ten:
+            try:
+                exponent = algebra.rational(power)
+            except Malformed:
+                return None
+            if exponent is not None and exponent.denominator == 1 and abs(exponent) < 1000:
+                shift = int(exponent)
+                return sign * mantissa[1] * Fraction(10) ** shift, mantissa[2] - shift
+    return None

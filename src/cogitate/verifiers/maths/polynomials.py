@@ -2,8 +2,8 @@ r"""Polynomials with rational exponents over the rationals, and their quotients,
 
 A monomial is a sorted tuple of (generator, exponent); a polynomial maps monomials to non-zero
 Fractions. Generators are strings: a variable ``x``, a prime number under a root ``#2`` (its
-exponent lies in (0, 1), so sqrt(6) is ``#2^(1/2) #3^(1/2)``), the constants ``pi``, ``e`` and ``i``,
-or a function of something (``ln(#2)``). Powers of different primes with fractional exponents are
+exponent lies in (0, 1), so sqrt(6) is ``#2^(1/2) #3^(1/2)``), the constants pi, e and i, or
+a function of something (``ln(#2)``). Powers of different primes with fractional exponents are
 linearly independent over the rationals (Besicovitch, 1940), so a polynomial in them is zero only
 if it has no terms. Generators that start with ``~`` may obey identities that are not known here.
 """
@@ -12,15 +12,15 @@ from fractions import Fraction
 from functools import cache
 from math import gcd
 
-from cogitate.verifiers.maths.syntax import TooLarge
+from cogitate.verifiers.maths.trees import TooLarge
 
 Monomial = tuple[tuple[str, Fraction], ...]
 Polynomial = dict[Monomial, Fraction]
 
 MAX_BITS = 65536
 """Of one integer, about 20,000 digits."""
-MAX_WORK = 5_000
-"""Products of terms in one comparison."""
+MAX_WORK = 20_000
+"""Products of terms in one comparison; long numbers count more. About a tenth of a second."""
 ONE = Fraction(1)
 _TRIAL = 2000
 
@@ -107,7 +107,7 @@ class Arithmetic:
         for left, left_coefficient in a.items():
             for right, right_coefficient in b.items():
                 coefficient = left_coefficient * right_coefficient
-                check_size(coefficient)
+                self.work += check_size(coefficient) >> 8
                 if not left or not right:
                     monomial = left or right
                 else:
@@ -127,10 +127,12 @@ class Arithmetic:
         return self.product(a.top, b.bottom) == self.product(b.top, a.bottom)
 
 
-def check_size(value: Fraction) -> None:
-    """Refuse numbers beyond MAX_BITS."""
-    if value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
+def check_size(value: Fraction) -> int:
+    """Bits of the longer side of a fraction; refuses more than MAX_BITS."""
+    size = max(value.numerator.bit_length(), value.denominator.bit_length())
+    if size > MAX_BITS:
         raise TooLarge("digits")
+    return size
 
 
 def add_polynomials(a: Polynomial, b: Polynomial) -> Polynomial:
@@ -165,7 +167,9 @@ def reduce_exponent(generator: str, exponent: Fraction) -> tuple[Fraction, Fract
     """Exponent of a prime in [0, 1) and of i in {0, 1}, and the rational left over."""
     if generator[0] == "#":
         whole = exponent.numerator // exponent.denominator
-        return (exponent - whole, Fraction(int(generator[1:])) ** whole) if whole else (exponent, ONE)
+        return (
+            (exponent - whole, Fraction(int(generator[1:])) ** whole) if whole else (exponent, ONE)
+        )
     if generator == "i" and exponent.denominator == 1:
         turns = exponent.numerator % 4
         return Fraction(turns % 2), (-ONE if turns >= 2 else ONE)

@@ -9,7 +9,18 @@ from functools import lru_cache
 from itertools import product
 
 from cogitate.verifiers.maths.notation import canonical, is_number, is_text, text_content, tokens
-from cogitate.verifiers.maths.syntax import Malformed, TooLarge, Unevaluated, parse_expression
+from cogitate.verifiers.maths.splitting import (
+    check_brackets,
+    encloses,
+    french_brackets,
+    signed,
+    split,
+    split_with,
+    trimmed,
+    undress,
+)
+from cogitate.verifiers.maths.syntax import parse_expression
+from cogitate.verifiers.maths.trees import Malformed, TooLarge, Unevaluated
 from cogitate.verifiers.maths.units import split_unit
 from cogitate.verifiers.maths.values import (
     Infinite,
@@ -30,11 +41,7 @@ MAX_ITEMS = 64
 """Members of one list, set, tuple or matrix row."""
 MAX_LEVELS = 12
 """Structures in structures (a set of tuples is two); expressions may nest deeper."""
-MAX_BRACKETS = 64
-"""Brackets and braces inside each other."""
 
-_OPEN = frozenset(["(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil", "\\lVert"])
-_CLOSE = frozenset([")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil", "\\rVert"])
 _PAIRS = {
     ("(", ")"): "()", ("[", "]"): "[]", ("[", ")"): "[)", ("(", "]"): "(]",
     ("\\{", "\\}"): "{}", ("\\langle", "\\rangle"): "<>", ("{", "}"): "",
@@ -44,10 +51,8 @@ _SEPARATORS = frozenset([",", ";", "and", "or"])
 _EQUALITIES = frozenset(["=", "\\approx", "\\equiv"])
 _INEQUALITIES = frozenset(["<", ">", "\\le", "\\ge", "\\ne"])
 _RELATIONS = _EQUALITIES | _INEQUALITIES | {"\\in"}
-_MAX_SIGNS = 4
-_SPACES = ("\\,", "\\;", "\\.")
-_FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"),
-           ('"', '"'), ("\u201c", "\u201d"))  # fmt: skip
+_TRIGONOMETRY = frozenset(f"\\{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc"))
+_MAX_SIGNS = 3
 _PUNCTUATION = " \t\r\n.,;:!?\"'"
 
 
@@ -62,43 +67,6 @@ def read(text: str, *, grouped: bool = True) -> Value:
     parts = tokens(undress(text), grouped=grouped)
     check_brackets(parts)
     return _Reader().value(parts)
-
-
-def undress(text: str) -> str:
-    r"""Without math delimiters, bold type, quotes and a full stop around the whole.
-
-    >>> undress("$$ 42 $$"), undress("**73**."), undress(r"\\(x\\)")
-    ('42', '73', 'x')
-    """
-    text = text.strip()
-    for _ in range(4):
-        before = text
-        if text.endswith((".", "\u3002", ",", ";")) and not text.endswith(("...", *_SPACES)):
-            text = text[:-1].rstrip()
-        for start, end in _FENCES:
-            if (
-                len(text) > len(start + end)
-                and text.startswith(start)
-                and text.endswith(end)
-                and start not in text[len(start) : -len(end)]
-            ):
-                text = text[len(start) : -len(end)].strip()
-        if text == before:
-            break
-    return text
-
-
-def check_brackets(parts: list[str]) -> None:
-    """Refuse what nests deeper than MAX_BRACKETS.
-
-    Raises:
-        TooLarge: it does.
-    """
-    depth = 0
-    for part in parts:
-        depth += (part in _OPEN) - (part in _CLOSE)
-        if depth > MAX_BRACKETS:
-            raise TooLarge("depth")
 
 
 def is_answer_text(text: str) -> bool:
@@ -136,8 +104,10 @@ class _Reader:
             item = trimmed(item)
             if item:
                 found = self.one(item)
-                bare = isinstance(found, Listing) and not found.brackets
-                members += found.items if bare and "\\pm" in item else [found]
+                if isinstance(found, Listing) and not found.brackets and "\\pm" in item:
+                    members += found.items
+                else:
+                    members.append(found)
         if len(members) > MAX_ITEMS:
             raise TooLarge("items")
         if len(members) == 1 and not brackets:
@@ -151,7 +121,15 @@ class _Reader:
         """What tokens without a separator at their top level are."""
         if parts == ["\\ldots"]:
             return Opaque("\\ldots")
-        for reading in (self.relation, self.plus_minus, self.union, self.matrix, self.bracketed, self.words, self.ratio):
+        for reading in (
+            self.relation,
+            self.plus_minus,
+            self.union,
+            self.matrix,
+            self.bracketed,
+            self.words,
+            self.ratio,
+        ):
             found = reading(parts)
             if found is not None:
                 return found
@@ -167,7 +145,7 @@ class _Reader:
         if not 1 <= count <= _MAX_SIGNS:
             return Opaque(canonical(parts), "plus-minus")
         choices = product("+-", repeat=count)
-        items = [self.one(_signed(parts, choice)) for choice in choices]
+        items = [self.value(signed(parts, choice)) for choice in choices]
         return Listing("", tuple(items))
 
     def relation(self, parts: list[str]) -> Value | None:
@@ -284,14 +262,13 @@ class _Reader:
         return Ratio(read) if all(isinstance(side, Scalar) for side in read) else None
 
     def scalar(self, parts: list[str]) -> Value:
-        body, unit = split_unit(parts)
+        angle = "\u00b0" in parts and not _TRIGONOMETRY.isdisjoint(parts)
+        body, unit = (parts, "") if angle else split_unit(parts)
         signless = body[1:] if body[:1] in (["+"], ["-"]) else body
         if signless == ["\\infty"]:
             return Infinite(body[0] == "-")
         if body == ["\\mathbb{R}"]:
             return Listing("()", (Infinite(True), Infinite(False)))
-        if body and body[-1] == "°":
-            body, unit = body[:-1], unit or "°"
         if len(body) > 3 and body[0] == "(" and body[2:4] == [")", "_"]:
             body = [body[1], *body[3:]]  # (52)_8
         try:
@@ -302,84 +279,6 @@ class _Reader:
             return Opaque(canonical(parts), f"unevaluated {problem}")
         except Malformed as problem:
             return Opaque(canonical(parts), str(problem))
-
-
-def trimmed(parts: list[str]) -> list[str]:
-    """Without punctuation at the ends and braces around the whole."""
-    start, end = 0, len(parts)
-    while start < end and parts[start] in (".", ",", ";", ":"):
-        start += 1
-    while end > start and parts[end - 1] in (".", ",", ";", ":", "\\\\"):
-        end -= 1
-    parts = parts[start:end]
-    while len(parts) > 2 and parts[0] == "{" and parts[-1] == "}" and encloses(parts):
-        parts = parts[1:-1]
-    if parts[:1] in (["\\boxed"], ["\\fbox"]) and len(parts) > 1:
-        return trimmed(parts[1:])
-    return parts
-
-
-def encloses(parts: list[str]) -> bool:
-    """Whether the first bracket closes at the very end."""
-    depth = 0
-    last = len(parts) - 1
-    for at, part in enumerate(parts):
-        depth += (part in _OPEN or (at == 0 and part == "<")) - (part in _CLOSE or (at == last and part == ">"))
-        if depth == 0:
-            return at == last
-    return False
-
-
-def french_brackets(parts: list[str]) -> list[str]:
-    """``]0,1[`` as ``(0,1)``."""
-    if not parts or (parts[0] != "]" and parts[-1] != "["):
-        return parts
-    parts = list(parts)
-    edges = [-1, *(at for at, part in enumerate(parts) if part == "\\cup"), len(parts)]
-    for left, right in zip(edges, edges[1:], strict=False):
-        if right - left > 2:
-            if parts[left + 1] == "]":
-                parts[left + 1] = "("
-            if parts[right - 1] == "[":
-                parts[right - 1] = ")"
-    return parts
-
-
-def split(parts: list[str], marks: frozenset[str]) -> list[list[str]]:
-    """``parts`` between ``marks`` outside of brackets."""
-    return split_with(parts, marks)[0]
-
-
-def split_with(parts: list[str], marks: frozenset[str]) -> tuple[list[list[str]], list[str]]:
-    """The pieces and the marks between them."""
-    pieces: list[list[str]] = [[]]
-    found: list[str] = []
-    depth = 0
-    for part in parts:
-        if part in _OPEN or part.startswith("\\begin{"):
-            depth += 1
-        elif part in _CLOSE or part.startswith("\\end{"):
-            depth -= 1
-        elif depth == 0 and part in marks:
-            pieces.append([])
-            found.append(part)
-            continue
-        pieces[-1].append(part)
-    return pieces, found
-
-
-def _signed(parts: list[str], choice: tuple[str, ...]) -> list[str]:
-    found: list[str] = []
-    signs = iter(choice)
-    sign = "+"
-    for part in parts:
-        if part == "\\pm":
-            sign = next(signs)
-        if part in ("\\pm", "\\mp"):
-            found.append(sign if part == "\\pm" else "-" if sign == "+" else "+")
-        else:
-            found.append(part)
-    return found[1:] if found[0] == "+" else found
 
 
 def _chained(left: Value, right: Value) -> Value | None:

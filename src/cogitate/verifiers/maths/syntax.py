@@ -1,60 +1,33 @@
 r"""Tokens of one expression as a tree. A grammar of values: what it does not know is refused.
 
-A tree is a tuple whose first member is its kind:
-
-    ("num", Fraction, places)     places is None for integers, else the digits after the point
-    ("sym", name)                 a variable with its subscript and primes; pi, e, i, infinity too
-    ("add", terms)  ("neg", a)    ("mul", factors)  ("inv", a)    ("pow", base, exponent)
-    ("frac", top, bottom)         a fraction bar, which a mixed number needs to be told from a product
-    ("fn", name, arguments)       ("call", name, arguments) of an unknown function
-    ("deg", a)  ("pct", a)        degrees and per cent
-
 Integrals, sums, limits and the like have no tree: an answer that leaves them to the reader is
 not a value.
 """
 
 import re
 from fractions import Fraction
-from typing import Any
 
-from cogitate.verifiers.maths.notation import FUNCTIONS, GREEK, canonical, is_number, is_text, is_whole
-
-Node = tuple[Any, ...]
-
-MAX_DEPTH = 64
-"""Nested brackets, braces and powers."""
-MAX_DIGITS = 1000
-"""Digits of one number."""
+from cogitate.verifiers.maths.cursor import SYMBOLS, Cursor
+from cogitate.verifiers.maths.notation import FUNCTIONS, is_number, is_text, is_whole, words
+from cogitate.verifiers.maths.trees import Malformed, Node, Unevaluated, number
 
 _EXPLICIT_CALL = "fghFGH"
 _CONSTANTS = ("\\pi", "e", "i", "\\infty")
-_DECORATIONS = frozenset(r"\hat \bar \tilde \dot \ddot \overline \underline \widehat \widetilde".split())
-_UNEVALUATED = frozenset(
-    r"""\int \iint \iiint \oint \sum \prod \lim \limsup \liminf \sup \inf \bigcup \bigcap \argmax
-    \argmin \det \arg \partial""".split()
+_DECORATIONS = words(r"\hat \bar \tilde \dot \ddot \overline \underline \widehat \widetilde")
+_UNEVALUATED = words(
+    r"""
+    \int \iint \iiint \oint \sum \prod \lim \limsup \liminf \sup \inf \bigcup \bigcap \argmax
+    \argmin \det \arg \partial
+    """
 )
-_SYMBOLS = frozenset(f"\\{name}" for name in GREEK) | {
-    "\\ell", "\\hbar", "\\triangle", "\\angle", "\\pi", "\\infty", "\\mho", "\\odot", "\\star",
-    "\\nabla", "\\perp", "\\parallel",
-}  # fmt: skip
-_CLOSERS = frozenset([")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil"])
 _POSTFIX = ("^", "!", "\u00b0", "%")
 _PREFIX = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|sqrt|ln|log|exp)(?=.)")
-_STARTERS = frozenset(
-    r"""( [ { \frac \sqrt \binom \lfloor \lceil \| \lVert""".split()
-) | _SYMBOLS | _DECORATIONS | frozenset(f"\\{name}" for name in FUNCTIONS)  # fmt: skip
-
-
-class Malformed(ValueError):
-    """Tokens are no expression; the message says why in one or two words."""
-
-
-class Unevaluated(Malformed):
-    """An integral, sum, limit or the like, which is a problem and no value."""
-
-
-class TooLarge(Malformed):
-    """Beyond a cap."""
+_STARTERS = (
+    words(r"( [ { \frac \sqrt \binom \lfloor \lceil \| \lVert")
+    | SYMBOLS
+    | _DECORATIONS
+    | frozenset(f"\\{name}" for name in FUNCTIONS)
+)
 
 
 def parse_expression(parts: list[str]) -> Node:
@@ -70,40 +43,8 @@ def parse_expression(parts: list[str]) -> Node:
     return node
 
 
-def number(token: str) -> Node:
-    """The tree of a number token."""
-    mantissa, _, exponent = token.lower().partition("e")
-    whole, point, part = mantissa.partition(".")
-    if len(whole) + len(part) > MAX_DIGITS or abs(int(exponent or 0)) > MAX_DIGITS:
-        raise TooLarge("digits")
-    places = len(part) - int(exponent or 0)
-    scaled = int((whole + part) or "0")
-    value = Fraction(scaled, 10**places) if places > 0 else Fraction(scaled * 10**-places)
-    return ("num", value, places if (point and part) or exponent else None)
-
-
-class _Parser:
-    __slots__ = ("at", "bars", "depth", "parts")
-
-    def __init__(self, parts: list[str]) -> None:
-        self.parts = list(parts)
-        self.at = 0
-        self.depth = 0
-        self.bars = 0
-
-    def peek(self, ahead: int = 0) -> str:
-        at = self.at + ahead
-        return self.parts[at] if at < len(self.parts) else ""
-
-    def take(self, expected: str) -> None:
-        if self.peek() != expected:
-            raise Malformed(f"expected {expected}")
-        self.at += 1
-
-    def deeper(self) -> None:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise TooLarge("depth")
+class _Parser(Cursor):
+    """Recursive descent: expression, term, power, primary."""
 
     def expression(self) -> Node:
         self.deeper()
@@ -152,7 +93,7 @@ class _Parser:
             return not self.bars
         if is_number(token):
             return not is_number(self.parts[self.at - 1])
-        return token[0].isalpha() and token not in ("and", "or") or token in _STARTERS
+        return (token[0].isalpha() and token not in ("and", "or")) or token in _STARTERS
 
     def mixed_number(self) -> Node | None:
         r"""``3 1/2`` and ``3\frac{1}{2}``: a whole number and a proper fraction of numbers."""
@@ -165,9 +106,7 @@ class _Parser:
         elif self.peek(1) == "\\frac":
             self.at += 2
             frac = (self.argument(), self.argument())
-            top, bottom = (
-                node[1] if node[0] == "num" and node[2] is None else 0 for node in frac
-            )
+            top, bottom = (node[1] if node[0] == "num" and node[2] is None else 0 for node in frac)
         else:
             return None
         if not 0 < top < bottom or self.peek() in ("^", "!", "_"):
@@ -330,36 +269,11 @@ class _Parser:
                 name += primes
             else:
                 break
-        if callable_ and self.peek() == "(" and name not in _CONSTANTS:
-            if name[0] in _EXPLICIT_CALL or self.simple_arguments():
-                self.at += 1
-                return ("call", name, self.arguments())
+        applied = callable_ and self.peek() == "(" and name not in _CONSTANTS
+        if applied and (name[0] in _EXPLICIT_CALL or self.simple_arguments()):
+            self.at += 1
+            return ("call", name, self.arguments())
         return ("sym", name)
-
-    def raised_primes(self) -> str:
-        if self.peek() != "^" or self.peek(1) not in ("'", "{"):
-            return ""
-        end = self.at + 1 + (self.peek(1) == "{")
-        start = end
-        while end < len(self.parts) and self.parts[end] == "'":
-            end += 1
-        if end == start or (self.peek(1) == "{" and self.parts[end : end + 1] != ["}"]):
-            return ""
-        self.at = end + (self.peek(1) == "{")
-        return "'" * (end - start)
-
-    def simple_arguments(self) -> bool:
-        """Whether the bracket ahead holds single numbers and letters: x(t) is a function applied,
-        n(n+1) a product. f, g and h are always functions."""
-        ahead = 1
-        while True:
-            token = self.peek(ahead)
-            simple = token and (is_number(token) or len(token) == 1 and token.isalpha())
-            if not simple and token not in _SYMBOLS:
-                return False
-            if self.peek(ahead + 1) != ",":
-                return self.peek(ahead + 1) == ")"
-            ahead += 2
 
     def arguments(self) -> tuple[Node, ...]:
         """Arguments up to the closing bracket; the opening one is behind us."""
@@ -372,22 +286,6 @@ class _Parser:
         self.bars = bars
         return tuple(arguments)
 
-    def subscript(self) -> str:
-        """The text of a subscript or of a decorated group."""
-        if self.peek() != "{":
-            token = self.peek()
-            if not token or token in _CLOSERS:
-                raise Malformed("empty subscript")
-            self.at += 1
-            return _plain_name([token])
-        depth, start = 0, self.at
-        while self.at < len(self.parts):
-            depth += {"{": 1, "}": -1}.get(self.peek(), 0)
-            self.at += 1
-            if depth == 0:
-                return _plain_name(self.parts[start + 1 : self.at - 1])
-        raise Malformed("open brace")
-
     def command(self, token: str, *, single: bool) -> Node:
         name = token[1:]
         if token in ("\\frac", "\\sqrt", "\\binom"):
@@ -397,7 +295,7 @@ class _Parser:
             return node
         if name in FUNCTIONS:
             return self.function(name)
-        if token in _SYMBOLS:
+        if token in SYMBOLS:
             return self.symbol(token, callable_=not single)
         if token in _DECORATIONS:
             return self.symbol(f"{token}{{{self.subscript()}}}")
@@ -416,21 +314,6 @@ class _Parser:
             return derivative
         self.at = start
         return ("frac", self.argument(), self.argument())
-
-    def derivative(self) -> Node | None:
-        r"""``\frac{dx}{dt}`` as one name, since its letters do not cancel."""
-        if self.peek() != "{" or self.peek(1)[:1] not in ("d", "\\"):
-            return None
-        if self.peek(1)[0] == "\\" and self.peek(1) != "\\partial":
-            return None
-        try:
-            top, bottom = self.subscript(), self.subscript()
-        except Malformed:
-            return None
-        mark = "\\partial" if top.startswith("\\partial") else "d"
-        if not bottom.startswith(mark) or bottom == mark:
-            return None
-        return ("sym", f"{top}/{bottom}")
 
     def root(self) -> Node:
         index: Node = ("num", Fraction(2), None)
@@ -482,9 +365,4 @@ class _Parser:
 
     def starts_function(self) -> bool:
         token = self.peek()
-        return token in ("(", "[") or token[1:] in FUNCTIONS and token[0] == "\\"
-
-
-def _plain_name(parts: list[str]) -> str:
-    kept = [p[6:-1] if is_text(p) else p for p in parts if p not in ("{", "}")]
-    return canonical(kept).replace(" ", "")
+        return token in ("(", "[") or (token[1:] in FUNCTIONS and token[0] == "\\")

@@ -2,7 +2,7 @@
 
 import re
 
-from cogitate.verifiers.maths.notation import is_text, is_whole, text_content
+from cogitate.verifiers.maths.notation import is_text, is_whole, text_content, words
 
 _GROUPS = """
 mm millimeter millimetre|cm centimeter centimetre|dm decimeter|m meter metre|km kilometer kilometre
@@ -23,28 +23,36 @@ _SAME = {
 }
 # A line of _GROUPS may hold several units without a bar between the first two of them.
 _CURRENCIES = {"\\$": "usd", "\u20ac": "eur", "\u00a3": "gbp", "\u00a5": "jpy"}
-_NOUNS = frozenset(
-    """people person student child children apple orange egg book page car bus marble ball coin ticket
-    point step way time square cube triangle side vertex vertices edge face digit number integer
-    solution value pair set team game player girl boy man men woman women worker item box bag bottle
-    cookie candy piece slice card pen pencil tree flower fish cat dog bird chicken animal question
-    problem mark score term factor number pounds acre block lap trip ride seat row column tile brick
-    gift shirt shoe toy stamp sticker house room floor window door word letter line""".split()
+_NOUNS = words(
+    r"""
+    people person student child children apple orange egg book page car bus marble ball coin
+    ticket point step way time square cube triangle side vertex vertices edge face digit
+    number integer solution value pair set team game player girl boy man men woman women
+    worker item box bag bottle cookie candy piece slice card pen pencil tree flower fish cat
+    dog bird chicken animal question problem mark score term factor number pounds acre block
+    lap trip ride seat row column tile brick gift shirt shoe toy stamp sticker house room
+    floor window door word letter line
+    """
 )
-_NOT_UNITS = frozenset(
-    """or and not no none if is are was isn but nor either neither maybe perhaps about approximately
-    approx around roughly nearly almost when where for with without plus minus times mod modulo than
-    less more most least exactly only to from over under between through as the value answer wrong
-    false true incorrect correct thousand million billion trillion hundred thousands millions
-    billions dozen dozens score pair pairs twice half halves third thirds quarters fourth fifth tenth
-    tenths hundredth hundredths thousandth thousandths double triple squared cubed square cubic
-    factorial inverse reciprocal root power th st nd rd base binary octal hexadecimal basis points
-    percentage except unless otherwise versus vs then remainder choose pi infinity on off up down
-    positive negative opposite""".split()
+_NOT_UNITS = words(
+    r"""
+    or and not no none if is are was isn but nor either neither maybe perhaps about
+    approximately approx around roughly nearly almost when where for with without plus minus
+    times mod modulo than less more most least exactly only to from over under between
+    through as the value answer wrong false true incorrect correct thousand million billion
+    trillion hundred thousands millions billions dozen dozens score pair pairs twice half
+    halves third thirds quarters fourth fifth tenth tenths hundredth hundredths thousandth
+    thousandths double triple squared cubed square cubic factorial inverse reciprocal root
+    power th st nd rd base binary octal hexadecimal basis points percentage except unless
+    otherwise versus vs then remainder choose pi infinity on off up down positive negative
+    opposite
+    """
 )
 # A unit is words of letters with whole exponents, and strokes or dots between them.
 _WORD = r"[^\W\d_]+(?:\^?-?\d(?!\d))?"
-_SHAPE = re.compile(rf"[\u00b0]?\s*{_WORD}\.?(?:\s*[/*.\u00b7-]\s*{_WORD}|\s+{_WORD})*\.?|\u00b0|[\u20ac\u00a3\u00a5\u00a2]")
+_SHAPE = re.compile(
+    rf"[\u00b0]?\s*{_WORD}\.?(?:\s*[/*.\u00b7-]\s*{_WORD}|\s+{_WORD})*\.?|\u00b0|[\u20ac\u00a3\u00a5\u00a2]"
+)
 _DIMENSION = re.compile(r"^(?:sq|square|squared)\b\.?\s*|^(?:cu|cubic)\b\.?\s*", re.IGNORECASE)
 
 
@@ -70,10 +78,12 @@ def split_unit(parts: list[str]) -> tuple[list[str], str]:
 def unit_name(text: str) -> str | None:
     """One spelling of a unit, or None if the words are not those of a unit.
 
-    >>> unit_name("square feet"), unit_name("cm ^ 2"), unit_name("miles per hour"), unit_name("or 3")
-    ('ft^2', 'cm^2', 'mph', None)
+    >>> unit_name("square feet"), unit_name("cm ^ 2"), unit_name("miles per hour")
+    ('ft^2', 'cm^2', 'mph')
     """
-    text = text.replace("{", " ").replace("}", " ").replace("\\", "").replace(" per ", "/").strip(" .")
+    text = (
+        text.replace("{", " ").replace("}", " ").replace("\\", "").replace(" per ", "/").strip(" .")
+    )
     power = ""
     if found := _DIMENSION.match(text):
         power = "^2" if found.group()[:2].lower() == "sq" else "^3"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from cogitate.verifiers.maths.syntax import Node
+from cogitate.verifiers.maths.trees import Node
 
 Brackets = Literal["", "()", "[]", "[)", "(]", "{}", "<>"]
 

@@ -1,5 +1,6 @@
 r"""Is this mathematical answer right? Extraction, the exact rules, and the pool for the rest."""
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,16 @@ from cogitate.verifiers.maths.notation import normalise
 from cogitate.verifiers.maths.options import option_letter
 from cogitate.verifiers.maths.reader import MAX_CHARS, is_answer_text, read
 from cogitate.verifiers.maths.symbolic import MathsPool, default_pool
-from cogitate.verifiers.maths.syntax import TooLarge
+from cogitate.verifiers.maths.trees import TooLarge
 from cogitate.verifiers.maths.values import Listing, Opaque, Scalar, Value
 
 MAX_GOLD_CHARS = MAX_CHARS
+MAX_WORDS = 6
+"""Words of a gold answer between two commas; more is prose."""
+# Opaque readings that are compared as they are written.
+_EXACT = ("", "relation", "set by a rule", "union")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_COMMANDS = re.compile(r"\\[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ def check_gold(gold: str) -> str | None:
 def read_gold(gold: str, arity: int | None) -> Gold:
     """A gold answer, read once. Its ``problem`` says why it cannot be used."""
     text = "".join(c for c in gold if not has_forbidden_characters(c)).strip()
-    if not text or not is_answer_text(text) and not text.strip("$ .").startswith("\\"):
+    if not text or (not is_answer_text(text) and not text.strip("$ .").startswith("\\")):
         return Gold(text, (), None, "it is empty")
     if len(text) > MAX_GOLD_CHARS:
         return Gold(text[:200], (), None, f"it is longer than {MAX_GOLD_CHARS} characters")
@@ -101,10 +108,23 @@ def read_gold(gold: str, arity: int | None) -> Gold:
         readings = _gold_readings(text, arity)
     except (TooLarge, RecursionError) as problem:
         return Gold(text, (), None, f"it is beyond the cap on {problem}")
+    if problem := _unusable(text, readings):
+        return Gold(text, (), None, problem)
     value = parse_number(text, percent=True, currency=True) if len(readings) == 1 else None
     if any(isinstance(r, Listing) for r in readings):
         value = None
     return Gold(text, readings, value, None)
+
+
+def _unusable(text: str, readings: Sequence[Value]) -> str | None:
+    """Why no answer can be compared with a gold answer that was read like this."""
+    longest = max(len(_WORD.findall(part)) for part in _COMMANDS.sub(" ", text).split(","))
+    if longest > MAX_WORDS:
+        return f"it is a sentence: {longest} words between commas, at most {MAX_WORDS} are allowed"
+    broken = next((r for r in readings if isinstance(r, Opaque) and r.why not in _EXACT), None)
+    if broken is not None and broken is readings[0]:
+        return f"it is no mathematical value that this verifier can read: {broken.why}"
+    return None
 
 
 def _gold_readings(text: str, arity: int | None) -> tuple[Value, ...]:
@@ -175,9 +195,7 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _judge(
-    gold: Gold, answer: str, policies: frozenset[str], pool: MathsPool | None
-) -> Verdict:
+def _judge(gold: Gold, answer: str, policies: frozenset[str], pool: MathsPool | None) -> Verdict:
     if gold.number is not None:
         value = parse_number(answer, currency=True)
         if value is not None and value == gold.number:

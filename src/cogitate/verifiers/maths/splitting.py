@@ -1,0 +1,131 @@
+r"""Tokens cut at their top level, and what people put around an answer taken off."""
+
+from itertools import pairwise
+
+from cogitate.verifiers.maths.trees import TooLarge
+
+MAX_BRACKETS = 64
+"""Brackets and braces inside each other."""
+
+_OPEN = frozenset(["(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil", "\\lVert"])
+_CLOSE = frozenset([")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil", "\\rVert"])
+_SPACES = ("\\,", "\\;", "\\.")
+_FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"),
+           ('"', '"'), ("\u201c", "\u201d"))  # fmt: skip
+
+
+def undress(text: str) -> str:
+    r"""Without math delimiters, bold type, quotes and a full stop around the whole.
+
+    >>> undress("$$ 42 $$"), undress("**73**."), undress(r"\(x\)")
+    ('42', '73', 'x')
+    """
+    text = text.strip()
+    for _ in range(4):
+        before = text
+        if text.endswith((".", "\u3002", ",", ";")) and not text.endswith(("...", *_SPACES)):
+            text = text[:-1].rstrip()
+        for start, end in _FENCES:
+            if (
+                len(text) > len(start + end)
+                and text.startswith(start)
+                and text.endswith(end)
+                and start not in text[len(start) : -len(end)]
+            ):
+                text = text[len(start) : -len(end)].strip()
+        if text == before:
+            break
+    return text
+
+
+def check_brackets(parts: list[str]) -> None:
+    """Refuse what nests deeper than MAX_BRACKETS.
+
+    Raises:
+        TooLarge: it does.
+    """
+    depth = 0
+    for part in parts:
+        depth += (part in _OPEN) - (part in _CLOSE)
+        if depth > MAX_BRACKETS:
+            raise TooLarge("depth")
+
+
+def trimmed(parts: list[str]) -> list[str]:
+    """Without punctuation at the ends and braces around the whole."""
+    start, end = 0, len(parts)
+    while start < end and parts[start] in (".", ",", ";", ":"):
+        start += 1
+    while end > start and parts[end - 1] in (".", ",", ";", ":", "\\\\"):
+        end -= 1
+    parts = parts[start:end]
+    while len(parts) > 2 and parts[0] == "{" and parts[-1] == "}" and encloses(parts):
+        parts = parts[1:-1]
+    if parts[:1] in (["\\boxed"], ["\\fbox"]) and len(parts) > 1:
+        return trimmed(parts[1:])
+    return parts
+
+
+def encloses(parts: list[str]) -> bool:
+    """Whether the first bracket closes at the very end."""
+    depth = 0
+    last = len(parts) - 1
+    for at, part in enumerate(parts):
+        depth += (part in _OPEN or (at == 0 and part == "<")) - (
+            part in _CLOSE or (at == last and part == ">")
+        )
+        if depth == 0:
+            return at == last
+    return False
+
+
+def french_brackets(parts: list[str]) -> list[str]:
+    """``]0,1[`` as ``(0,1)``."""
+    if not parts or (parts[0] != "]" and parts[-1] != "["):
+        return parts
+    parts = list(parts)
+    edges = [-1, *(at for at, part in enumerate(parts) if part == "\\cup"), len(parts)]
+    for left, right in pairwise(edges):
+        if right - left > 2:
+            if parts[left + 1] == "]":
+                parts[left + 1] = "("
+            if parts[right - 1] == "[":
+                parts[right - 1] = ")"
+    return parts
+
+
+def split(parts: list[str], marks: frozenset[str]) -> list[list[str]]:
+    """``parts`` between ``marks`` outside of brackets."""
+    return split_with(parts, marks)[0]
+
+
+def split_with(parts: list[str], marks: frozenset[str]) -> tuple[list[list[str]], list[str]]:
+    """The pieces and the marks between them."""
+    pieces: list[list[str]] = [[]]
+    found: list[str] = []
+    depth = 0
+    for part in parts:
+        if part in _OPEN or part.startswith("\\begin{"):
+            depth += 1
+        elif part in _CLOSE or part.startswith("\\end{"):
+            depth -= 1
+        elif depth == 0 and part in marks:
+            pieces.append([])
+            found.append(part)
+            continue
+        pieces[-1].append(part)
+    return pieces, found
+
+
+def signed(parts: list[str], choice: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    signs = iter(choice)
+    sign = "+"
+    for part in parts:
+        if part == "\\pm":
+            sign = next(signs)
+        if part in ("\\pm", "\\mp"):
+            found.append(sign if part == "\\pm" else "-" if sign == "+" else "+")
+        else:
+            found.append(part)
+    return found[1:] if found[:1] == ["+"] else found
