@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cogitate.config_errors import sentences
+from cogitate.config_errors import converted, sentences
 from cogitate.config_toml import (
     Key,
     apply_override,
@@ -249,9 +249,13 @@ def validate(source: ConfigSource) -> RunConfig:
     """
     table = with_default_kinds(source.table, RunConfig)
     try:
-        return RunConfig.model_validate(table)
+        config = RunConfig.model_validate(table)
+        faults = converted(table, config)
+        if not faults:
+            return config
     except ValidationError as error:
-        faults = sorted(sentences(error, table, RunConfig), key=lambda fault: source.line(fault[0]))
+        faults = sentences(error, table, RunConfig)
+    faults = sorted(faults, key=lambda fault: source.line(fault[0]))
     lines = [f"{source.place(key)}: {sentence}" for key, sentence in faults]
     if len(lines) == 1:
         raise ConfigError(lines[0])

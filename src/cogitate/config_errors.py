@@ -131,6 +131,29 @@ def sentences(
     return [_sentence(fault, data, model) for fault in faults]
 
 
+def converted(table: Any, value: Any, key: Key = ()) -> list[tuple[Key, str]]:
+    """Settings whose type had to be changed to fit: ``steps = true`` is not 1, ``"4"`` is not 4.
+
+    ``value`` is what validation made of ``table``.
+    """
+    if isinstance(table, Mapping):
+        names = [name for name in table if hasattr(value, str(name))]
+        return [
+            fault
+            for name in names
+            for fault in converted(table[name], getattr(value, name), (*key, name))
+        ]
+    if isinstance(table, list) and isinstance(value, tuple) and len(table) == len(value):
+        pairs = enumerate(zip(table, value, strict=True))
+        return [fault for i, (old, new) in pairs for fault in converted(old, new, (*key, i))]
+    kinds = {bool: "true or false", int: "a number", float: "a number"}
+    expected = kinds.get(type(value))
+    is_same = isinstance(table, bool) is isinstance(value, bool) and not isinstance(table, str)
+    if expected is None or isinstance(table, list) or is_same:
+        return []
+    return [(key, f"{dotted(key)} = {_shown(table)}: expected {expected}, without quotes.")]
+
+
 def _is_consequence(fault: Mapping[str, Any]) -> bool:
     """Whether a list is "too short" only because its faulty elements were not counted."""
     wanted = fault.get("ctx", {}).get("min_length", 0)

@@ -1,10 +1,12 @@
 """The translation of validation errors, on a model of its own with every shape a setting can have."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from cogitate.config import load_config
 from cogitate.config_errors import (
     field_at,
     known_keys,
@@ -12,6 +14,10 @@ from cogitate.config_errors import (
     sentences,
     setting_names,
 )
+from cogitate.errors import ConfigError
+
+
+DEMO = Path(__file__).parents[2] / "configs" / "demo.toml"
 
 
 class Strict(BaseModel):
@@ -166,3 +172,23 @@ class TestWalking:
         assert list(nested_models(tuple[Shape, ...])) == [Circle, Square]
         assert list(nested_models(dict[str, int])) == []
         assert list(nested_models(int)) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("grpo.steps=true", "grpo.steps = True: expected a number"),
+        ('grpo.group_size="4"', 'grpo.group_size = "4": expected a number'),
+        ("eval.greedy=1", "eval.greedy = 1: expected true or false"),
+        ('eval.greedy="yes"', 'eval.greedy = "yes": expected true or false'),
+        ('tasks.0.weight="2"', 'tasks.0.weight = "2": expected a number'),
+    ],
+)
+def test_a_value_of_another_type_is_not_converted(override: str, words: str):
+    with pytest.raises(ConfigError) as caught:
+        load_config(DEMO, [override])
+    assert words in str(caught.value)
+
+
+def test_a_whole_number_is_a_number():
+    assert load_config(DEMO, ["reward.accuracy=1", "tasks.0.digits=3"]).reward.accuracy == 1.0

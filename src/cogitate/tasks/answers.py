@@ -23,14 +23,14 @@ from cogitate.verifiers.exact import last_number, parse_number
 from cogitate.verifiers.rules.text_match import normalise_text
 
 Kind = Literal[
-    "number", "text", "choice", "none", "math", "code",
-    "logic", "matrix_text", "instructions", "json_schema", "tool_call",
+    "number", "text", "choice", "none", "math", "code", "exact_text", "matrix_text",
+    "code_output", "logic", "instructions", "json_schema", "tool_call",
 ]  # fmt: skip
 ELSEWHERE: tuple[Kind, ...] = ("math", "code")
 """Kinds whose verifiers wait for other processes."""
-STRUCTURED: tuple[Kind, ...] = (
-    "code", "logic", "matrix_text", "instructions", "json_schema", "tool_call",
-)  # fmt: skip
+RULE_KINDS: tuple[Kind, ...] = ("exact_text", "matrix_text", "code_output")
+"""Kinds with a rule of their own in verifiers/rules and a gold answer that is text."""
+STRUCTURED: tuple[Kind, ...] = ("code", "logic", "instructions", "json_schema", "tool_call")
 """Kinds whose gold answers have parts and stand there as JSON."""
 MAX_TEXT_ANSWER = 200
 """Longest gold answer that is compared as text, characters. A longer one is prose."""
@@ -101,7 +101,10 @@ def decide_kind(gold: str, declared: str, question: str) -> Kind:
         GoldError: it is not of the declared kind, or not usable at all.
     """
     if declared == "auto" and is_structured(gold):
-        return _structured_kind("code", gold)
+        try:
+            return _rule_kind("code", gold)
+        except GoldError as error:
+            raise GoldError("it has parts that are no tests; declare its answer_kind") from error
     if declared == "auto":
         if _is_option(gold) and _letter(gold) in _LISTED_OPTION.findall(question):
             return "choice"
@@ -115,8 +118,8 @@ def decide_kind(gold: str, declared: str, question: str) -> Kind:
             return "math"
         if declared == "math":
             raise GoldError(fault)
-    if declared in STRUCTURED:
-        return _structured_kind(declared, gold)
+    if declared in (*RULE_KINDS, *STRUCTURED):
+        return _rule_kind(declared, gold)
     if declared == "number":
         if gold_number(gold) is None:
             raise GoldError("not a number")
@@ -164,15 +167,14 @@ def verify_answer(
     """The verdict on an answer text by the rule of its kind; a bad gold answer is BAD_GOLD."""
     if kind == "math":
         from cogitate.verifiers.maths import verify_maths
-        from cogitate.verifiers.shared import maths_pool
 
-        return verify_maths(gold, answer, template="plain", pool=maths_pool())
+        return verify_maths(gold, answer, template="plain")
     if kind == "code":
         return _verify_program(gold, answer, code or CodeRules())
-    if kind in STRUCTURED:
+    if kind in (*RULE_KINDS, *STRUCTURED):
         from cogitate.verifiers.rules import RULES
 
-        return RULES[kind](json.loads(gold), answer)
+        return RULES[kind](json.loads(gold) if kind in STRUCTURED else gold, answer)
     try:
         right = matches(kind, gold, answer, question)
     except GoldError as error:
@@ -183,12 +185,12 @@ def verify_answer(
 
 def _verify_program(gold: str, answer: str, rules: CodeRules) -> Verdict:
     from cogitate.verifiers.code import verify_code
-    from cogitate.verifiers.shared import sandbox
+    from cogitate.verifiers.shared import shared_sandbox
 
     return verify_code(
         code_tests(json.loads(gold)),
         answer,
-        sandbox=sandbox(rules.sandbox),
+        sandbox=shared_sandbox(rules.sandbox),
         limits=Limits(cpu_seconds=rules.seconds, wall_seconds=3 * rules.seconds),
         score=rules.score,
     )
@@ -205,13 +207,14 @@ def gold_number(gold: str) -> Fraction | None:
 
 def _is_formula(gold: str) -> bool:
     """Whether a gold answer is written as mathematics rather than as words."""
-    return len(gold) <= MAX_TEXT_ANSWER and _FORMULA.search(gold) is not None
+    text = _WRAPPER.sub(r"\1", gold)
+    return len(gold) <= MAX_TEXT_ANSWER and _FORMULA.search(text) is not None
 
 
-def _structured_kind(declared: str, gold: str) -> Kind:
-    """The kind of a gold answer with parts, which stands there as JSON."""
+def _rule_kind(declared: str, gold: str) -> Kind:
+    """A kind with a rule of its own, if the rule can use this gold answer."""
     try:
-        parts = json.loads(gold)
+        parts = json.loads(gold) if declared in STRUCTURED else gold
     except (ValueError, RecursionError) as error:
         raise GoldError(f"{declared} needs JSON: {error}") from error
     if declared == "code":

@@ -19,8 +19,8 @@ Position = Literal[
     "sixth", "seventh", "eighth", "ninth", "tenth", "last",
 ]  # fmt: skip
 AnswerKind = Literal[
-    "auto", "number", "text", "choice", "none", "math", "code",
-    "logic", "matrix_text", "instructions", "json_schema", "tool_call",
+    "auto", "number", "text", "choice", "none", "math", "code", "exact_text", "matrix_text",
+    "code_output", "logic", "instructions", "json_schema", "tool_call",
 ]  # fmt: skip
 
 
@@ -225,7 +225,7 @@ class DatasetConfig(TaskConfigBase):
     answer_kind: AnswerKind = "auto"
     """How answers are compared. number: exactly, as rationals. text: after normalisation.
     choice: by letter. math: as mathematics. code: a program against tests, in a sandbox.
-    instructions, json_schema, tool_call, logic, matrix_text: the rule of that name, docs/rules.md.
+    exact_text and the others: the rule of that name, see docs/rules.md.
     auto: decided for each gold answer. none: there is no gold answer, accuracy is always 0, and
     the reward must come from elsewhere."""
     code_score: Literal["all", "fraction"] = "all"
@@ -238,6 +238,60 @@ class DatasetConfig(TaskConfigBase):
     """Rows kept in memory; reading stops there, and says so."""
     max_row_bytes: int = Field(default=1_048_576, ge=256)
     """Longer rows are skipped and counted, bytes."""
+
+
+class ReasoningGymConfig(TaskConfigBase):
+    """A data set of reasoning-gym (``pip install 'cogitate[gym]'``), scored in the sandbox."""
+
+    kind: Literal["reasoning_gym"] = "reasoning_gym"
+    dataset: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the data set, such as "leg_counting"."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Its own settings, such as ``{ max_animals = 5 }``. Not its seed and size."""
+    pool: int = Field(default=1_000_000, ge=100)
+    """Number of its problems to draw from."""
+    partial_credit: bool = False
+    """Whether less than full marks counts as such. Its scorers give a little for anything, which
+    is farmed; otherwise it is wrong."""
+    timeout: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
+    """Seconds that scoring one answer may take."""
+    memory_mb: int = Field(default=2048, ge=256)
+    """Address space of a scoring process, MiB."""
+    sandbox: str = "auto"
+    """Where its scorers run: "auto", or a backend as in ``cogitate doctor``."""
+
+    @model_validator(mode="after")
+    def _own_settings(self) -> "ReasoningGymConfig":
+        taken = {"seed", "size"} & self.settings.keys()
+        if taken:
+            raise ValueError(
+                f"settings: {', '.join(sorted(taken))} cannot be set there. Use the task's seed "
+                "and pool"
+            )
+        return self
+
+
+class VerifiersConfig(TaskConfigBase):
+    """A single-turn environment of ``verifiers`` (``pip install 'cogitate[verifiers]'``).
+
+    It is loaded in processes of its own, which may use the network if the environment does.
+    """
+
+    kind: Literal["verifiers"] = "verifiers"
+    environment: str = Field(min_length=1)
+    """Name of the installed environment, as for ``verifiers.load_environment``."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """Its own arguments."""
+    max_rows: int = Field(default=10_000, ge=1)
+    """Rows that are kept."""
+    full_marks: float = 1.0
+    """The reward of its rubric that counts as correct."""
+    partial_credit: bool = False
+    """Whether a part of ``full_marks`` counts as such; otherwise it is wrong."""
+    timeout: float = Field(default=30.0, gt=0.0, allow_inf_nan=False)
+    """Seconds that scoring one answer may take."""
+    memory_mb: int = Field(default=8192, ge=256)
+    """Address space of a process, MiB."""
 
 
 class CustomConfig(TaskConfigBase):
@@ -260,6 +314,8 @@ TaskConfig = Annotated[
     | ComparisonConfig
     | WordProblemsConfig
     | DatasetConfig
+    | ReasoningGymConfig
+    | VerifiersConfig
     | CustomConfig,
     Field(discriminator="kind"),
 ]

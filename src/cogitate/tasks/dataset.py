@@ -26,7 +26,7 @@ from cogitate.tasks.hashing import content_id, hash64, is_held_out, permute
 from cogitate.tasks.loading import BadRow, RawRow, SourceOptions, read_rows
 from cogitate.tasks.procedural import check_split, gold_answer
 from cogitate.verdict import Status, Verdict, wrong
-from cogitate.verifiers.shared import sandbox
+from cogitate.verifiers.shared import shared_sandbox
 
 MAX_EXAMPLES = 20
 """Examples of each fault that a report keeps."""
@@ -106,7 +106,7 @@ class DatasetTask:
         kinds = {row.kind for row in (*train, *held_out)}
         self.verifies_elsewhere = bool(kinds & set(ELSEWHERE))
         if "code" in kinds:
-            sandbox(config.sandbox)  # without one the run must not start
+            shared_sandbox(config.sandbox)  # without one the run must not start
         self._problems = {
             "train": tuple(to_problem(config.name, "train", row) for row in train),
             "heldout": tuple(to_problem(config.name, "heldout", row) for row in held_out),

@@ -14,7 +14,13 @@ from cogitate.schema import Problem
 from cogitate.tasks.arithmetic import ArithmeticTask
 from cogitate.tasks.chain_sum import ChainSumTask
 from cogitate.tasks.comparison import ComparisonTask
-from cogitate.tasks.config import CustomConfig, DatasetConfig, TaskConfig
+from cogitate.tasks.config import (
+    CustomConfig,
+    DatasetConfig,
+    ReasoningGymConfig,
+    TaskConfig,
+    VerifiersConfig,
+)
 from cogitate.tasks.countdown import CountdownTask
 from cogitate.tasks.dataset import load_dataset_task
 from cogitate.tasks.extremes import ExtremesTask
@@ -135,6 +141,14 @@ def build_task(config: TaskConfig, *, run_seed: int = 0) -> Task:
     """
     if isinstance(config, DatasetConfig):
         return load_dataset_task(config, run_seed=run_seed)
+    if isinstance(config, ReasoningGymConfig):
+        from cogitate.tasks.reasoning_gym import ReasoningGymTask
+
+        return ReasoningGymTask(config, run_seed=run_seed)
+    if isinstance(config, VerifiersConfig):
+        from cogitate.tasks.verifiers_env import VerifiersTask
+
+        return VerifiersTask(config, run_seed=run_seed)
     if isinstance(config, CustomConfig):
         return _custom_task(config, run_seed)
     task = PROCEDURAL[config.kind](config, run_seed=run_seed)

@@ -1,12 +1,15 @@
 """Gold answers: where they stand, which kind they are, what equals them."""
 
+import json
 import time
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from cogitate.tasks.answers import (
     MAX_TEXT_ANSWER,
+    CodeRules,
     GoldError,
     decide_kind,
     extract_gold,
@@ -14,8 +17,10 @@ from cogitate.tasks.answers import (
     last_boxed,
     matches,
     normalise_text,
+    verify_answer,
     worked_solution,
 )
+from cogitate.verdict import Status
 
 OPTIONS = "Which planet is largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. Earth"
 
@@ -238,3 +243,73 @@ def test_hostile_answers_take_no_time(kind: str, gold: str, answer: str):
 )
 def test_an_article_or_a_pronoun_is_no_option(gold: str, answer: str, expected: bool) -> None:
     assert matches("choice", gold, answer, "which?") is expected
+
+
+TESTS = json.dumps({"inputs": ["2\n", "3\n"], "outputs": ["4\n", "9\n"]})
+SQUARE = "```python\nprint(int(input()) ** 2)\n```"
+CALL = [{"add": {"a": [1], "b": [2]}}]
+
+
+@pytest.mark.parametrize(
+    ("gold", "declared", "kind"),
+    [
+        (r"\frac{\sqrt{3}}{2}", "auto", "math"),
+        ("x^2 + 1", "auto", "math"),
+        ("(3, 4)", "auto", "math"),
+        ("72", "math", "math"),
+        ("12:30", "text", "text"),
+        (TESTS, "auto", "code"),
+        (TESTS, "code", "code"),
+        ("1 2\n3 4", "matrix_text", "matrix_text"),
+        (json.dumps(CALL), "tool_call", "tool_call"),
+    ],
+)
+def test_gold_answers_with_a_verifier_of_their_own(gold: str, declared: str, kind: str):
+    assert decide_kind(gold, declared, "?") == kind
+
+
+@pytest.mark.parametrize(
+    ("gold", "declared", "reason"),
+    [
+        ("{", "code", "code needs JSON"),
+        ('{"tests": 5}', "code", "neither"),
+        ('{"target": 5}', "auto", "declare its answer_kind"),
+        (r"\frac{1}{", "math", "."),
+        ("5", "tool_call", "."),
+    ],
+)
+def test_what_a_verifier_of_its_own_cannot_use(gold: str, declared: str, reason: str):
+    with pytest.raises(GoldError, match=reason):
+        decide_kind(gold, declared, "?")
+
+
+@pytest.mark.parametrize(
+    ("kind", "gold", "answer", "status"),
+    [
+        ("math", r"\frac{1}{2}", "0.5", Status.CORRECT),
+        ("math", r"\frac{1}{2}", "2", Status.WRONG),
+        ("math", r"\frac{1}{2}", "", Status.UNPARSEABLE),
+        ("number", "72", "so 72", Status.CORRECT),
+        ("number", "p", "72", Status.BAD_GOLD),
+        ("matrix_text", "1 2", "[1, 2]", Status.CORRECT),
+        ("tool_call", json.dumps(CALL), "add(a=1, b=2)", Status.CORRECT),
+        ("tool_call", json.dumps(CALL), "add(a=1, b=3)", Status.WRONG),
+    ],
+)
+def test_every_kind_gives_a_verdict(kind: Any, gold: str, answer: str, status: Status):
+    verdict = verify_answer(kind, gold, answer, "?")
+    assert verdict.status is status
+    assert verdict.engine or verdict.status is not Status.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "score"),
+    [
+        (SQUARE, Status.CORRECT, 1.0),
+        ("```python\nprint(4)\n```", Status.WRONG, 0.5),
+        ("no program", Status.UNPARSEABLE, 0.0),
+    ],
+)
+def test_programs_are_run_in_the_sandbox(answer: str, status: Status, score: float):
+    verdict = verify_answer("code", TESTS, answer, "?", code=CodeRules(score="fraction"))
+    assert (verdict.status, verdict.score) == (status, score)
