@@ -247,7 +247,7 @@ import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 def checked(result):
     if result != 0: raise OSError(ctypes.get_errno(), "")
-attempt("mount", lambda: checked(libc.mount(b"none", b"/work", b"tmpfs", 0, None)))
+attempt("mount", lambda: checked(libc.mount(b"none", b"/sandbox", b"tmpfs", 0, None)))
 attempt("mount /proc", lambda: checked(libc.mount(b"proc", b"/proc", b"proc", 0, None)))
 attempt("writable", lambda: checked(libc.mount(b"none", b"/usr", None, 32 | 4096, None)))
 attempt("umount", lambda: checked(libc.umount2(b"/proc", 2)))

@@ -77,7 +77,7 @@ ATTACKS = (
         name="files_everywhere",
         code=(
             "import os\n"
-            "for place in ('/tmp', '/var/tmp', '/dev/shm', '/work', '.', '/', '/run', '/home'):\n"
+            "for place in ('/tmp', '/var/tmp', '/dev/shm', '/sandbox', '.', '/', '/run', '/home'):\n"
             "    try: open(os.path.join(place, 'cogitate-left-behind'), 'w').close()\n"
             "    except OSError: pass\n"
             "print('done')"
@@ -234,7 +234,7 @@ if sys.stdin.read() != "input": print("ESCAPED: stdin has changed")
     Attack(
         name="program_that_is_none",
         code="",
-        argv=("/work/program",),
+        argv=("/sandbox/program",),
         files={"program": b"\x7fELF this is no program"},
         expect=Outcome.EXITED,
     ),

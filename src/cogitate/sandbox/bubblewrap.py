@@ -30,6 +30,7 @@ from cogitate.sandbox.usage import Usage
 # outside that waits, where all have a user of their own.
 _INIT, _INIT_AND_MONITOR = 1, 2
 _INSIDE_USER = 1000
+_NOT_FOUND = 127  # what a shell says of a program that cannot be started
 _STATUS_BYTES = 65536
 
 
@@ -52,7 +53,7 @@ def mounts(
     setup: Setup, limits: Limits, *, extra_bytes: int, read_only: tuple[str, ...]
 ) -> list[str]:
     """The file system of the sandbox, as options of bwrap."""
-    options: list[str] = []
+    options: list[str] = ["--size", str(limits.file_bytes), "--tmpfs", "/tmp"]
     for root in layout.real_roots((*setup.read_only, *read_only)):
         options += ["--ro-bind", root, root]
     for root, target in layout.linked_roots():
@@ -71,8 +72,7 @@ def mounts(
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         options += ["--symlink", f"/proc/self/fd/{number}", f"/dev/{name}"]
     options += ["--symlink", "/proc/self/fd", "/dev/fd"]
-    for path in ("/dev/shm", "/tmp"):
-        options += ["--size", str(limits.file_bytes), "--tmpfs", path]
+    options += ["--size", str(limits.file_bytes), "--tmpfs", "/dev/shm"]
     options += ["--size", str(limits.file_bytes + extra_bytes), "--tmpfs", WORK]
     return [*options, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK]
 
@@ -150,8 +150,9 @@ class _Child:
                 count += found.f_files - found.f_ffree
         return size, count
 
-    def end(self) -> Ending:
-        """From bwrap's report, which has an exit code if and only if the program was started.
+    def end(self, stderr: bytes) -> Ending:
+        """From bwrap's report, which has an exit code if and only if the program was started; so
+        what a program writes can never pass for what bwrap writes.
 
         Like a shell, bwrap reports death by signal n as 128 + n; a program that ends with such an
         exit code by itself is told apart by nobody.
@@ -164,7 +165,10 @@ class _Child:
             code = codes[-1]
             is_signal = 128 < code <= 128 + signal.NSIG
             return Ending(signal=code - 128) if is_signal else Ending(exit_code=code)
-        return Ending(failure=f"bwrap failed with exit code {self.process.returncode}")
+        if stderr.startswith(b"bwrap: execvp "):
+            return Ending(exit_code=_NOT_FOUND)
+        reason = stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return Ending(failure=f"bwrap failed with exit code {self.process.returncode}: {reason}")
 
     def close(self) -> None:
         for descriptor in (self._status, self._gate, self._init_pidfd):

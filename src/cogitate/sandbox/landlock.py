@@ -118,7 +118,7 @@ def _between(top: str, path: str) -> list[str]:
 
 
 def relocated(text: str, work: str) -> str:
-    """The same text, with the real working directory where it starts with /work."""
+    """The same text, with the real working directory where it starts with WORK."""
     return work + text[len(WORK) :] if layout.is_within(text, WORK) else text
 
 
@@ -199,7 +199,7 @@ class _Child:
         size, count = disk_usage(self._work)
         return size + usage.nameless_bytes(self._usage.processes), count
 
-    def end(self) -> Ending:
+    def end(self, stderr: bytes) -> Ending:
         documents = self._documents()
         if "failure" in documents:
             return Ending(failure=f"the program could not be confined: {documents['failure']}")
@@ -249,7 +249,7 @@ class Landlock:
             if not child.started():
                 child.wait_until_gone(GONE_SECONDS)
                 child.process.communicate()
-                reason = child.end().failure
+                reason = child.end(b"").failure
                 raise SandboxError(f"landlock: {program.argv[0]} could not be started: {reason}")
             weakref.finalize(child.process, stack.pop_all().close)
         return child.process

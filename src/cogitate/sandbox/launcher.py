@@ -32,6 +32,7 @@ _CLONE_NEWNS = 0x00020000
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 _MAKE_DEVICES_AND_SOCKETS = 1 << 6 | 1 << 9 | 1 << 11
+_MOVE = 1 << 13
 _IOCTL_DEVICE = 1 << 15
 _FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | 1 << 14 | _IOCTL_DEVICE
 _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many bits the kernel knows
@@ -266,7 +267,10 @@ def _keep(job: dict[str, Any], guard: int, lifeline: int) -> NoReturn:
     _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
     _prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))
     if job["abi"] >= 6:
-        _enforce(_ruleset(job["abi"], 0, 0, _SCOPE_SIGNALS))
+        # What a domain does not allow by name it denies: moving between directories, of all things.
+        fence = _ruleset(job["abi"], _MOVE, 0, _SCOPE_SIGNALS)
+        _allow(fence, "/", _MOVE)
+        _enforce(fence)
     fenced = job["abi"] >= 6 and is_fenced(guard, 1)
     wake, woken = os.pipe()
     os.set_blocking(woken, False)

@@ -6,8 +6,10 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-WORK = "/work"
-"""Working directory of every program. Landlock cannot place it there: see ``landlock.py``."""
+WORK = "/sandbox"
+"""Working directory of every program. Landlock cannot place it there: see ``landlock.py``.
+
+No directory of a machine has this name, so nothing that is mounted by its own name is hidden."""
 
 SYSTEM_ROOTS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/alternatives")

@@ -57,8 +57,8 @@ class Child(Protocol):
         """Bytes and number of the files it has written, where no quota bounds them."""
         ...
 
-    def end(self) -> "Ending":
-        """How the program ended, after it has."""
+    def end(self, stderr: bytes) -> "Ending":
+        """How the program ended, after it has, having written this."""
         ...
 
 
@@ -148,7 +148,7 @@ def supervise(child: Child, limits: Limits, *, backend: str) -> RunResult:
         _drain(watch, pipe, gone)
     process.stdout.close()
     process.stderr.close()
-    ending = child.end()
+    ending = child.end(bytes(watch.outputs[pipes[1]]))
     outcome, reason = _decide(watch, ending, gone=gone)
     known = outcome is not Outcome.INTERNAL_ERROR
     return RunResult(

@@ -41,7 +41,7 @@ class _Child:
     def disk(self) -> tuple[int, int]:
         return 0, 0
 
-    def end(self) -> Ending:
+    def end(self, stderr: bytes) -> Ending:
         code = self.process.returncode
         return Ending(exit_code=code) if code >= 0 else Ending(signal=-code)
 

@@ -43,7 +43,10 @@ ARCHITECTURES = (X86_64, AARCH64)
 FILTERS = {
     "with namespaces": WITH_NAMESPACES,
     "without": WITHOUT_NAMESPACES + OTHERS_METADATA,
-    "without, as a user": WITHOUT_NAMESPACES + OTHERS_METADATA + OWN_METADATA + own_signals_only(77),
+    "without, as a user": WITHOUT_NAMESPACES
+    + OTHERS_METADATA
+    + OWN_METADATA
+    + own_signals_only(77),
 }
 # What every program needs, by number on both architectures.
 HARMLESS = {
@@ -76,7 +79,9 @@ def simulate(code: Sequence[Instruction], architecture: int, number: int, *argum
             return operand
 
 
-def expected(rules: Sequence[Rule], architecture: str, number: int, arguments: Sequence[int]) -> int:
+def expected(
+    rules: Sequence[Rule], architecture: str, number: int, arguments: Sequence[int]
+) -> int:
     """The same, straight from the rules."""
     if architecture == X86_64 and number >= 0x40000000:
         return KILL_PROCESS
@@ -96,7 +101,25 @@ def expected(rules: Sequence[Rule], architecture: str, number: int, arguments: S
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_rule_is_what_the_program_does(rules: tuple[Rule, ...], architecture: str) -> None:
     code = assemble(rules, architecture)
-    interesting = {0, 1, 2, 3, 4, 16, 17, 22, 35, 36, 62, 77, 0x5412, 0x541C, 0x10000011, 2**32 - 1, 2**40}
+    interesting = {
+        0,
+        1,
+        2,
+        3,
+        4,
+        16,
+        17,
+        22,
+        35,
+        36,
+        62,
+        77,
+        0x5412,
+        0x541C,
+        0x10000011,
+        2**32 - 1,
+        2**40,
+    }
     for number in range(FIRST_UNKNOWN + 5):
         for first in interesting if number in NUMBERS[architecture].values() else {0}:
             for second in (0, 1, 2, 5, 0x5412, 0x80001):
@@ -186,7 +209,9 @@ def test_prctl_and_ioctl_refuse_by_list() -> None:
 
 
 def test_a_rule_with_several_conditions_wants_them_all() -> None:
-    both = Rule(name="kill", unless=(Test(argument=0, values=(1, 2)), Test(argument=1, values=(3,))))
+    both = Rule(
+        name="kill", unless=(Test(argument=0, values=(1, 2)), Test(argument=1, values=(3,)))
+    )
     assert outcome((both,), "kill", 1, 3) == outcome((both,), "kill", 2, 3) == ALLOW
     assert outcome((both,), "kill", 1, 4) == outcome((both,), "kill", 5, 3) == REFUSED
     neither = Rule(name="kill", unless=(Test(argument=0, values=(1, 2), negated=True),))
@@ -248,7 +273,13 @@ def test_numbers_are_those_of_the_system() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "name"),
-    [("x86_64", X86_64), ("AMD64", X86_64), ("arm64", AARCH64), ("aarch64", AARCH64), ("riscv64", None)],
+    [
+        ("x86_64", X86_64),
+        ("AMD64", X86_64),
+        ("arm64", AARCH64),
+        ("aarch64", AARCH64),
+        ("riscv64", None),
+    ],
 )
 def test_architectures(monkeypatch: pytest.MonkeyPatch, machine: str, name: str | None) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
