@@ -32,6 +32,12 @@ EXTRAS: tuple[Extra, ...] = (
     Extra(name="hub", modules=("huggingface_hub",), enables="models from the Hugging Face hub"),
     Extra(name="tensorboard", modules=("tensorboard",), enables="TensorBoard event files"),
     Extra(name="wandb", modules=("wandb",), enables="logging to Weights & Biases"),
+    Extra(name="gym", modules=("reasoning_gym",), enables="reasoning-gym data sets as tasks"),
+    Extra(
+        name="verifiers",
+        modules=("verifiers",),
+        enables="single-turn environments of verifiers as tasks",
+    ),
     Extra(
         name="dev",
         modules=("pytest", "hypothesis", "ruff", "transformers"),

@@ -107,7 +107,7 @@ def _pool(config: CustomRewardConfig) -> WorkerPool:
     if not config.sandbox:
         # The user's own code on the user's own machine: it may need its keys, caches and devices.
         return WorkerPool(TARGET, config.workers, limits=limits, environment=dict(os.environ))
-    from cogitate.verifiers.shared import sandbox as shared_sandbox
+    from cogitate.verifiers.shared import shared_sandbox
 
     folder = str(Path(_absolute(config.path).rpartition(":")[0]).parent)
     path = (*library_path(), folder)

@@ -284,7 +284,10 @@ class VerifiersConfig(TaskConfigBase):
     """Its own arguments."""
     max_rows: int = Field(default=10_000, ge=1)
     """Rows that are kept."""
-    full_marks: float = 1.0
+    wrap: str = Field(default="{answer}", pattern=r"\{answer\}")
+    """What its rubric is shown, with the answer that the template read put in place of
+    ``{answer}``. An environment that looks for a box wants "\\boxed{{answer}}"."""
+    full_marks: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
     """The reward of its rubric that counts as correct."""
     partial_credit: bool = False
     """Whether a part of ``full_marks`` counts as such; otherwise it is wrong."""

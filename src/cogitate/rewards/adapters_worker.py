@@ -1,0 +1,136 @@
+"""What runs in the processes that score with other packages. Imports no torch.
+
+Each function answers one request with ``{"value": ...}``; what it raises is the caller's business.
+"""
+
+import asyncio
+import importlib
+import json
+import logging
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from cogitate.rewards.packing import unpack
+
+
+def score_gym(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The mark that a reasoning-gym data set gives an answer, in [0, 1]."""
+    dataset = _gym_dataset(request["dataset"], json.dumps(request["settings"], sort_keys=True))
+    entry = unpack(request["entry"]["packed"])
+    return {"value": float(dataset.score_answer(request["answer"], entry))}
+
+
+@cache
+def _gym_dataset(name: str, settings: str) -> Any:
+    gym: Any = importlib.import_module("reasoning_gym")
+    return gym.create_dataset(name, **json.loads(settings))
+
+
+def ask_environment(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of a ``verifiers`` environment, or the reward that its rubric gives a completion."""
+    environment = _environment(request["environment"], json.dumps(request["arguments"]))
+    if "rows" in request:
+        return {"value": environment.rows(request["rows"], request["limit"])}
+    entry = request["entry"]
+    return {"value": environment.score(entry["split"], entry["row"], request["answer"])}
+
+
+class _Environment:
+    """An environment of ``verifiers`` 0.1: a data set and a rubric."""
+
+    def __init__(self, name: str, arguments: Mapping[str, Any]) -> None:
+        verifiers: Any = importlib.import_module("verifiers")
+        if not hasattr(verifiers, "load_environment"):
+            version = getattr(verifiers, "__version__", "unknown")
+            raise ImportError(
+                f"verifiers {version} has no load_environment; install verifiers>=0.1.9,<0.2"
+            )
+        self._verifiers = verifiers
+        self._environment = verifiers.load_environment(name, **arguments)
+        multi_turn = getattr(self._environment, "max_turns", 1)
+        if multi_turn not in (1, None) or getattr(self._environment, "tools", None):
+            raise ValueError(f"{name} needs several turns or tools; only single answers are scored")
+        self._sets: dict[str, Any] = {}
+
+    def rows(self, split: str, limit: int) -> list[dict[str, Any]]:
+        """Messages and gold answers of the first rows."""
+        data = self._set(split)
+        rows = [data[index] for index in range(min(limit, len(data)))]
+        return [
+            {"messages": _messages(row["prompt"]), "answer": str(row.get("answer") or "")}
+            for row in rows
+        ]
+
+    def score(self, split: str, index: int, answer: str) -> float:
+        """The rubric's reward for a completion of that row."""
+        row = dict(self._set(split)[index])
+        if isinstance(row.get("info"), str):
+            row["info"] = json.loads(row["info"])
+        row.setdefault("info", {})
+        row.setdefault("example_id", index)
+        state = self._verifiers.State(input=row)
+        state["completion"] = self._reply(answer)
+        state.update(
+            prompt=row["prompt"], task=row.get("task", "default"), trajectory=[], error=None,
+            reward=None, metrics=None, timing={"total_ms": 0.0}, is_completed=True,
+        )  # fmt: skip
+        errors = _Errors()
+        loggers = [logging.getLogger(name) for name in _VERIFIERS_LOGGERS]
+        loggers.append(self._environment.rubric.logger)
+        for logger in loggers:
+            logger.addHandler(errors)
+        try:
+            asyncio.run(self._environment.rubric.score_rollout(state))
+        finally:
+            for logger in loggers:
+                logger.removeHandler(errors)
+        if errors.said:  # the rubric turns exceptions into 0; we do not
+            raise RuntimeError(errors.said[0])
+        return float(state["reward"])
+
+    def _reply(self, answer: str) -> list[Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": answer}
+        kind = getattr(getattr(self._verifiers, "types", None), "AssistantMessage", None)
+        return [kind(**message) if kind is not None else message]
+
+    def _set(self, split: str) -> Any:
+        if split not in self._sets:
+            evaluation = split == "heldout"
+            ask = "get_eval_dataset" if evaluation else "get_dataset"
+            self._sets[split] = getattr(self._environment, ask)()
+        return self._sets[split]
+
+
+_VERIFIERS_LOGGERS = ("verifiers",)
+
+
+class _Errors(logging.Handler):
+    """Errors that a rubric logs instead of raising them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.said.append(record.getMessage()[:300])
+
+
+@cache
+def _environment(name: str, arguments: str) -> _Environment:
+    return _Environment(name, json.loads(arguments))
+
+
+def _messages(prompt: Any) -> list[list[str]]:
+    """(role, text) of each message of a prompt."""
+    if isinstance(prompt, str):
+        return [["user", prompt]]
+    found: list[list[str]] = []
+    for message in prompt:
+        content = message["content"] if isinstance(message, dict) else message.content
+        role = message["role"] if isinstance(message, dict) else message.role
+        if not isinstance(content, str):
+            raise ValueError("a prompt with something other than text")
+        found.append([role, content])
+    return found
