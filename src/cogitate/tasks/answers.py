@@ -47,7 +47,8 @@ _OPTION = re.compile(r"(?<![A-Za-z0-9'\u2019])\(?([A-J])\)?(?![A-Za-z0-9'\u2019]
 _ORDINARY_WORD = re.compile(
     r"(?:(?:^|[.!?\n])[ \t]*A|(?<![A-Za-z0-9(])I)(?=[ \t]+(?!(?:is|because|since)\b)[a-z])"
 )
-_FORMULA = re.compile(r"\\[A-Za-z]|[_^=<>{}/+*]|\d")
+_FORMULA = re.compile(r"\\[A-Za-z]|[_^=<>{}/+*]")
+_WORD = re.compile(r"[^\W\d_]{2}")
 _LISTED_OPTION = re.compile(r"^\s*\(?([A-J])[).:]", re.MULTILINE)
 
 
@@ -208,7 +209,8 @@ def gold_number(gold: str) -> Fraction | None:
 def _is_formula(gold: str) -> bool:
     """Whether a gold answer is written as mathematics rather than as words."""
     text = _WRAPPER.sub(r"\1", gold)
-    return len(gold) <= MAX_TEXT_ANSWER and _FORMULA.search(text) is not None
+    written = _FORMULA.search(text) or (re.search(r"\d", text) and not _WORD.search(text))
+    return len(gold) <= MAX_TEXT_ANSWER and bool(written)
 
 
 def _rule_kind(declared: str, gold: str) -> Kind:

@@ -57,6 +57,12 @@ _STYLING = re.compile(r"\\(?:displaystyle|left|right)(?![A-Za-z])|\\[!,;: ]|\{,\
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 # Two stars are a power between operands, and bold type around a number.
 _POWER_OF = re.compile(r"(?:\^|[\d)\]}](?:\*\*|\s\*\*\s))\s*[({]*$", re.ASCII)
+# What stands before a number that is one of several, or a bound and not a value.
+_HEDGE = re.compile(
+    r"(?:[\d)\]}%$]\s*(?:,|;|&|\||\b(?:or|and|bis|oder|und)\b)"
+    r"|\\pm|\u00b1|\\(?:geq?|leq?|neq?|gt|lt)(?![A-Za-z])|[<>\u2264\u2265\u2260]=?|!=)"
+    r"[\s$({\[\\]*$"
+)
 _DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
 
 
@@ -91,11 +97,14 @@ def last_number(text: str, *, percent: bool = False) -> Fraction | None:
     Units, currency and text around it do not matter, digits glued to a letter before them do:
     ``H2O`` holds no number. An operand of a power or a chain of divisions is no answer, so a text
     that ends with one gives None. ``percent`` makes ``50%`` mean 1/2; otherwise it is 50.
+    A number that is offered beside another one, or as a bound, is no answer either.
 
     >>> last_number("3 + 4 = 7, so she pays $1,200."), last_number("it is 5 - 3/4")
     (Fraction(1200, 1), Fraction(3, 4))
     >>> last_number("2**9**9**9"), last_number("none")
     (None, None)
+    >>> last_number("41 or 42"), last_number("41, 42"), last_number("at least: >= 42")
+    (None, None, None)
     """
     text = _FRAC.sub(_plain_fraction, _STYLING.sub(_plain_styling, _plain(text)))
     found = deque(_LITERAL.finditer(text), maxlen=3)
@@ -107,6 +116,8 @@ def last_number(text: str, *, percent: bool = False) -> Fraction | None:
     if _POWER_OF.search(before) or after.startswith("^"):
         return None
     if re.match(r"/\s*\\?[\d(]", after):
+        return None
+    if _HEDGE.search(text[max(0, last.start() - 24) : last.start()]) or _is_list(last):
         return None
     value = _literal_value(last)
     if (
@@ -204,6 +215,12 @@ def _literal_value(match: re.Match[str]) -> Fraction | None:
         sign, head, groups = 1, groups[-1], []
     value = _rational("".join((head, *groups)), part, int(match["exponent"] or 0))
     return None if value is None else sign * value
+
+
+def _is_list(match: re.Match[str]) -> bool:
+    """Whether digits with commas are several numbers: 41,42 is no number, 1,024 is one."""
+    head, *groups = (match["whole"] or "").rstrip(",").split(",")
+    return bool(groups) and not (1 <= len(head) <= 3 and all(len(g) == 3 for g in groups))
 
 
 def _rational(digits: str, part: str | None, exponent: int) -> Fraction | None:
