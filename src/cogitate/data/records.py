@@ -33,6 +33,8 @@ ROLLOUT_FIELDS: Mapping[str, str] = MappingProxyType({
     "reward": "value trained on; means nothing when error is set",
     "parts": "unweighted reward parts by name",
     "error": "what went wrong in the verifier, or null",
+    "cause": "short word for what went wrong, to count by; empty if nothing did",
+    "verdict": "the verifier's verdict on the answer: correct, wrong, unparseable, or masked",
     "parsed_answer": "answer that was found in the completion, or null",
     "gold": "gold answer, or null",
     "format_ok": "whether the completion has the template's form",
