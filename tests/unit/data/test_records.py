@@ -28,7 +28,7 @@ def rollout(**changes: Any) -> dict[str, Any]:
     return {
         "step": 3, "problem_id": "a/train/1", "task": "a", "sample": 0, "question": "1 + 1?",
         "prompt": "Q: 1 + 1?\nA:", "completion": " 2", "prompt_ids": [1, 2], "completion_ids": [3],
-        "logprobs": [-0.5], "reward": 1.0, "parts": {"accuracy": 1.0}, "error": None,
+        "logprobs": [-0.5], "reward": 1.0, "parts": {"accuracy": 1.0}, "error": None, "cause": "", "verdict": "correct",
         "parsed_answer": "2", "gold": "2", "format_ok": True, "difficulty": 1,
         "finish_reason": "stop", "advantage": 0.5,
         "policy_version": 3, **changes,
