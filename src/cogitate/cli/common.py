@@ -142,7 +142,7 @@ def exit_code(error: errors.CogitateError) -> int:
         return USAGE
     if isinstance(error, errors.DataError | errors.RewardError):
         return DATA
-    if isinstance(error, ArithmeticError):  # train.loop.DivergedError, without importing torch
+    if isinstance(error, ArithmeticError):  # train.stopping.DivergedError, without importing torch
         return DIVERGED
     return ENVIRONMENT
 

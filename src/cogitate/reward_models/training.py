@@ -40,7 +40,7 @@ from cogitate.tasks.hashing import hash64, permute
 from cogitate.text.chat import Chat
 from cogitate.text.tokenizer import Tokenizer
 from cogitate.train.interrupts import StopRequest, stop_requests
-from cogitate.train.loop import MAX_SKIPPED_STEPS, DivergedError
+from cogitate.train.stopping import MAX_SKIPPED_STEPS, DivergedError
 from cogitate.train.pace import Pace, is_due
 from cogitate.train.resume import require_same_config
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cogitate.config import RunConfig, config_to_toml
-from cogitate.errors import CheckpointError, CogitateError, ConfigError
+from cogitate.errors import CheckpointError, ConfigError
 from cogitate.filesystem import crash_point
 from cogitate.metrics import Stopwatch, read_rows
 from cogitate.rundir import RunDir, describe_environment
@@ -38,16 +38,10 @@ from cogitate.train.resume import LoopState, discard_after, seed_everything
 from cogitate.train.rollout_rows import step_rows
 from cogitate.train.saver import Saver
 from cogitate.train.sft import sft_step
+from cogitate.train.stopping import count_failures
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-MAX_SKIPPED_STEPS = 5
-"""Steps in a row without a finite gradient before the run gives up."""
-
-
-class DivergedError(CogitateError, ArithmeticError):
-    """The gradients are not finite, step after step."""
 
 
 def train(
@@ -72,7 +66,8 @@ def train(
 
     Raises:
         CheckpointError: the checkpoint is of another configuration, or there is no room to save.
-        DivergedError: no finite gradient for ``MAX_SKIPPED_STEPS`` steps in a row.
+        DivergedError: no finite gradient for several steps in a row.
+        RewardError: no completion could be verified for several steps in a row.
     """
     with stop_requests() as stop:
         loop = TrainingLoop(
@@ -254,20 +249,12 @@ class TrainingLoop:
         )
 
     def _record(self, report: StepReport) -> dict[str, float]:
-        """Write the step down, then count updates that were skipped."""
+        """Write the step down, then count what failed in it."""
         rollouts = step_rows(report.step, report.groups, self.components.chat, self.config.grpo)
         self.state.step = report.step
         metrics = self.record.step(report, rollouts, eta=self._eta())
-        skipped = metrics.get("policy/skipped_nonfinite", 0.0)  # a fraction of the step's updates
         updates = self.config.grpo.updates_per_step if self.config.algorithm == "grpo" else 1
-        self.state.skipped_updates += round(skipped * updates)
-        self.state.skipped_in_a_row = self.state.skipped_in_a_row + 1 if skipped >= 1.0 else 0
-        if self.state.skipped_in_a_row >= MAX_SKIPPED_STEPS:
-            raise DivergedError(
-                f"the gradients of {MAX_SKIPPED_STEPS} steps in a row, up to step {report.step}, "
-                "are not finite, so nothing is learnt any more; the weights are those before. "
-                'Lower optimizer.learning_rate or set model.dtype = "float32", and start a new run.'
-            )
+        count_failures(self.state, metrics, updates=updates)
         return metrics
 
     def _evaluate(self, step: int) -> None:

@@ -328,7 +328,7 @@ def test_bench(call: Any, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_diverged_run_has_its_own_exit_code(
     call: Any, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cogitate.train.loop import DivergedError
+    from cogitate.train.stopping import DivergedError
 
     def diverge(*arguments: object, **settings: object) -> None:
         raise DivergedError("the gradients of 5 steps in a row are not finite")

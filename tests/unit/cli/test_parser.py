@@ -12,7 +12,7 @@ import cogitate
 from cogitate import errors
 from cogitate.cli import build_parser, main
 from cogitate.cli.common import explain_error, start_logging
-from cogitate.train.loop import DivergedError
+from cogitate.train.stopping import DivergedError
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = {

@@ -24,7 +24,8 @@ from cogitate.text.tokenizer import Tokenizer
 from cogitate.train import loop as loop_module
 from cogitate.train.components import Components
 from cogitate.train.listener import RunInfo, RunResult, SilentListener
-from cogitate.train.loop import DivergedError, train
+from cogitate.train.loop import train
+from cogitate.train.stopping import DivergedError
 from tiny_run import differences, fingerprint, tiny_config, write_tiny_model
 
 
