@@ -22,8 +22,15 @@ from cogitate.models.config import ModelConfig
 from cogitate.models.fetch import resolve_model
 from cogitate.models.hf_config import read_config
 from cogitate.models.info import count_parameters
-from cogitate.registry import build_chat, build_components, build_examples, resolve_device
+from cogitate.registry import (
+    build_chat,
+    build_components,
+    build_examples,
+    build_rubric,
+    resolve_device,
+)
 from cogitate.rewards.verification import verify
+from cogitate.schema import Completion, FinishReason
 from cogitate.tasks.mixture import Mixture, build_mixture
 from cogitate.text.chat import Chat
 from cogitate.text.tokenizer import Tokenizer
@@ -76,6 +83,7 @@ def plan_run(
     planner.check("model", lambda: planner.find_model(offline=not fetch, say=say))
     planner.check("tasks", planner.build_tasks)
     planner.check("prompts", planner.check_prompts)
+    planner.check("rewards", planner.check_rewards)
     planner.check("run directory", planner.check_run_dir)
     if calibrate and planner.can_calibrate:
         say("timing a few passes on the real model")
@@ -134,8 +142,8 @@ class _Planner:
         wrong: list[str] = []
         for name, task in self.mixture.tasks.items():
             for problem in self.mixture.held_out(name, min(8, self.config.eval.problems_per_task)):
-                if problem.answer is not None:
-                    _, answer = task.solution(problem)
+                _, answer = ("", "") if problem.answer is None else task.solution(problem)
+                if answer:
                     verdict = verify(task, problem, answer)
                     wrong += [] if verdict.status is Status.CORRECT else [problem.id]
         if wrong:
@@ -169,6 +177,27 @@ class _Planner:
             f"{self.config.sampling.max_tokens} for the completion (context {limit})"
         )
         return Check(name="prompts", status="ok", seen=seen)
+
+    def check_rewards(self) -> Check | None:
+        """Build the rubric, users' rewards and models included, and let it score a completion."""
+        if self.mixture is None or self.chat is None or self.config.algorithm != "grpo":
+            return None
+        rubric = build_rubric(self.config, self.mixture, self.chat)
+        try:
+            problem = self.mixture.problem("train", 0)
+            task = self.mixture.tasks[problem.task]
+            text = "" if problem.answer is None else task.solution(problem)[1]
+            completion = Completion(
+                token_ids=(0,), logprobs=(0.0,), text=text, finish_reason=FinishReason.STOP
+            )
+            (reward,) = rubric.score(problem, [completion])
+        finally:
+            rubric.close()
+        if reward.error is not None:
+            advice = "Every completion like this one will be left out. Try: cogitate reward test"
+            return Check(name="rewards", status="warn", seen=reward.error, advice=advice)
+        parts = ", ".join(f"{name} {value:g}" for name, value in reward.parts.items())
+        return Check(name="rewards", status="ok", seen=f"a first answer gets {parts}")
 
     def check_run_dir(self) -> Check:
         path = self.config.run_dir

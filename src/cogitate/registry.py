@@ -18,10 +18,10 @@ from cogitate.models.fetch import resolve_model
 from cogitate.models.weights import load_model
 from cogitate.placement.local import LocalPlacement
 from cogitate.policies.local import LocalPolicy
-from cogitate.protocols import Placement, RolloutEngine, Scoring
+from cogitate.protocols import Placement, RolloutEngine
 from cogitate.rewards.config import JudgeConfig
 from cogitate.rewards.judge import Judge, JudgeReward, build_judge
-from cogitate.rewards.rubric import ModelPart
+from cogitate.rewards.rubric import ModelPart, Rubric
 from cogitate.rewards.rubric import build_rubric as rubric_of
 from cogitate.tasks.mixture import Mixture, build_mixture
 from cogitate.text.chat import Chat
@@ -61,7 +61,7 @@ def build_chat(tokenizer: Tokenizer, section: TemplateSection) -> Chat:
     return Chat(tokenizer, get_template(section.name, **section.options()))
 
 
-def build_rubric(config: RunConfig, mixture: Mixture, chat: Chat) -> Scoring:
+def build_rubric(config: RunConfig, mixture: Mixture, chat: Chat) -> Rubric:
     """The rewards of a configuration, with their reward models and judges loaded.
 
     Raises:

@@ -203,3 +203,23 @@ def test_supervised_runs_are_planned_too(model: Path, tmp_path: Path) -> None:
     assert plan.sampled_tokens[0] == pytest.approx(
         36 * float(plan.calibration["length_mean"] or 0.0)
     )
+
+
+REWARD = """
+def fails(completions, **columns):
+    raise ValueError("no such column")
+"""
+
+
+def test_a_reward_that_fails_is_noticed_before_training(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(REWARD)
+    custom = {"path": f"{tmp_path}/mine.py:fails"}
+    plan = planned(model, tmp_path, reward={"custom": [custom]})
+    assert status_of(plan)["rewards"] == "warn"
+    assert "no such column" in seen(plan, "rewards")
+
+
+def test_a_reward_that_is_not_there_fails_the_plan(model: Path, tmp_path: Path) -> None:
+    custom = {"path": f"{tmp_path}/nothing.py:fails"}
+    plan = planned(model, tmp_path, reward={"custom": [custom]})
+    assert status_of(plan)["rewards"] == "fail"

@@ -14,6 +14,7 @@ from cogitate.errors import DataError, RewardError
 from cogitate.schema import Problem
 from cogitate.tasks.answers import (
     ELSEWHERE,
+    STRUCTURED,
     CodeRules,
     GoldError,
     Kind,
@@ -165,8 +166,15 @@ class DatasetTask:
         return verdict
 
     def solution(self, problem: Problem) -> tuple[str, str]:
-        """The row's worked solution, empty where it has none, and the gold answer."""
-        return problem.metadata.get("solution") or "", gold_answer(problem)
+        """The row's worked solution, empty where it has none, and the gold answer.
+
+        A gold answer with parts (tests, instructions) is no answer itself: there, the answer is the
+        worked solution, empty where the row has none.
+        """
+        worked = problem.metadata.get("solution") or ""
+        if problem.metadata.get("answer_kind") in STRUCTURED:
+            return "", worked
+        return worked, gold_answer(problem)
 
 
 def load_dataset_task(config: DatasetConfig, *, run_seed: int = 0) -> DatasetTask:

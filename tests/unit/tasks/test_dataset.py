@@ -18,6 +18,7 @@ from cogitate.tasks.dataset import (
     scan,
 )
 from cogitate.tasks.hashing import is_held_out
+from cogitate.verdict import Status
 
 NUM_ROWS = 60
 
@@ -322,3 +323,20 @@ def test_the_key_decides_the_split(sums: Path):
     size = task.size("heldout")
     assert size is not None
     assert set(questions(task, "heldout", size)) == held_out
+
+
+def test_the_tests_of_a_program_are_no_answer(tmp_path: Path):
+    tests = {"inputs": ["2\n"], "outputs": ["4\n"]}
+    solved = "```python\nprint(int(input()) ** 2)\n```"
+    rows = [
+        {"problem": f"Square it, {n}.", "verification_info": tests, "solution": solved}
+        for n in range(3)
+    ]
+    task = load(write(tmp_path / "code.jsonl", rows))
+    problem = task.problem("train" if task.size("train") else "heldout", 0)
+    assert problem.metadata["answer_kind"] == "code"
+    assert task.verifies_elsewhere
+    assert task.solution(problem) == ("", solved)
+    assert task.verify(problem, solved).status is Status.CORRECT
+    assert task.verify(problem, "```python\nprint(5)\n```").status is Status.WRONG
+    assert task.verify(problem, None).status is Status.UNPARSEABLE
