@@ -132,20 +132,21 @@ def words_in(plain: str) -> list[Word]:
 
 
 def _words(plain: str) -> Iterator[Word]:
+    shouted = plain.isupper()
     for match in _WORD.finditer(plain):
         script, word = match.lastgroup or "", match.group()
-        if script not in ("latin", "greek") or _is_word(word):
+        if script not in ("latin", "greek") or _is_word(word, shouted):
             yield Word(word.lower(), script, match.start())
 
 
-def _is_word(word: str) -> bool:
-    """Whether letters that mathematics uses too are a word."""
+def _is_word(word: str, shouted: bool) -> bool:
+    """Whether letters that mathematics uses too are a word; ``shouted``: all is in capitals."""
     if len(word) == 1:
         return word in "aAI" or not (word.isascii() or "\u0370" <= word <= "\u03ff")
     lower = word.lower()
     if lower in NEUTRAL:
         return False
-    return not (word.isupper() and len(word) <= 4 and lower not in _LISTED)
+    return shouted or not word.isupper() or len(word) > 4 or lower in _LISTED
 
 
 def _replacement(match: re.Match[str]) -> str:

@@ -11,9 +11,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
-from cogitate.text.think import ANSWER_OPEN, boxed_contents, parse
+from cogitate.text.think import ANSWER_CLOSE, ANSWER_OPEN, boxed_contents
 from cogitate.verdict import Verdict
 from cogitate.verifiers.rules.final import after_thinking, answer_lines
 from cogitate.verifiers.rules.rule import GoldError, Rule, gold_json, gold_mapping, judged
@@ -24,13 +25,17 @@ Mode = Literal["any", "delimited", "letter"]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DEFAULT_OPTIONS = 10
 """Options A to J unless the gold answer says which there are."""
+MAX_STATEMENTS = 64
+"""Most different statements of one form."""
 MAX_STATEMENT_CHARS = 600
 """How much of one statement is read, characters; a longer one is cut."""
 
 _WRAPPER = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox)\s*\{([^{}]*)\}")
 _NOISE = str.maketrans("", "", "$*`\u200b\u200c\u200d\u2060\ufeff")
-_FIRST = re.compile(r"[\s\"'\u201c(\[]{0,4}([A-Za-z])[)\]]?(?![\w'\u2019])")
-_DELIMITED = re.compile(r"\s{0,2}(?:$|[.:)\],;?!\-\u2013\u2014\u3002\uff0c\u3001/&|])")
+_FIRST = re.compile(r"[\s\"'\u201c(\[]{0,4}([A-Za-z])[)\]]?(?![A-Za-z0-9_'\u2019])")
+_DELIMITED = re.compile(
+    r"\s{0,2}(?:$|[.:)\],;?!\u3002\uff0c\u3001/&|]|(?<=\s)[-\u2013\u2014]\s)|[\u3400-\u9fff]"
+)
 _SENTENCE_VERB = re.compile(
     r"\s+(?:is|was|because|since|as|so|seems|looks|holds|fits|follows|or|and|nor)\b"
 )
@@ -42,9 +47,10 @@ _DENIED = re.compile(
 )
 _ANOTHER = re.compile(
     r"(?:^\s*|[,;/&|?!(\[\u3001\u6216\u548c]\s*|\b(?i:or|and|nor|maybe|perhaps|possibly|probably|also|either|"
-    r"likely|wait|rather|instead|alternatively|actually|option|choice|answer|"
+    r"likely|wait|rather|instead|alternatively|actually|"
+    r"(?:option|choice|answer)(?:\s+is)?|"
     r"oder|und|ou|et|o|y|e|или|и)\b[\s:*_]*)"
-    r"[(\[]?([A-Z])(?![\w'\u2019])(?!\s+[a-z])"
+    r"[(\[]?([A-Z])(?![A-Za-z0-9_'\u2019])(?!\s+[a-z])"
 )
 _PHRASE = re.compile(
     r"\b(?:answer|option|choice)[ ](?:is|must[ ]be|should[ ]be|would[ ]be|has[ ]to[ ]be)\b[ ]?:?"
@@ -107,11 +113,10 @@ def chosen_options(
     """
     text = unicodedata.normalize("NFKC", after_thinking(text))
     known = {normalise_text(option): letter for letter, option in (texts or {}).items()}
-    statements = [*answer_lines(text), *boxed_contents(text)]
+    found = _states(answer_lines(text), letters, known)
+    found |= _states(boxed_contents(text), letters, known, mode="delimited")
     if ANSWER_OPEN in text:
-        answer = parse(text, mode="lenient").answer
-        statements = [*statements, answer] if answer is not None else _blocks(text)
-    found = _states(statements, letters, known)
+        found |= _states(_blocks(text), letters, known)
     *before, last = text.strip().splitlines() or [""]
     found |= _states([last], letters, known, mode="letter" if before else "delimited")
     if not found:
@@ -126,8 +131,10 @@ def _states(
     """The letters of all statements. ``mode``: "letter" takes only statements that are nothing but
     a letter, "delimited" those that set it off from what follows, as in "C. 5 metres"."""
     found: set[str] = set()
-    for statement in statements:
-        statement = _plain(statement)
+    distinct = {_plain(statement) for statement in islice(statements, MAX_STATEMENTS * 100)}
+    if len(distinct) > MAX_STATEMENTS:
+        return set(letters)  # a flood commits to nothing
+    for statement in distinct:
         if mode != "letter" and (letter := known.get(normalise_text(statement))):
             found.add(letter)
         elif mode != "letter" or len(statement.strip(" .()[]")) == 1:
@@ -160,7 +167,9 @@ def _stated(
 def _plain(statement: str) -> str:
     """A statement without LaTeX text commands, markup and blanks around it."""
     statement = statement[:MAX_STATEMENT_CHARS]
-    return _WRAPPER.sub(r"\1", statement).translate(_NOISE).strip(" \t\n_")
+    if "\\" in statement:
+        statement = _WRAPPER.sub(r"\1", statement)
+    return statement.translate(_NOISE).strip(" \t\n_")
 
 
 def _sentence(text: str, start: int) -> str:
@@ -169,8 +178,8 @@ def _sentence(text: str, start: int) -> str:
 
 
 def _blocks(text: str) -> list[str]:
-    """Contents of several ``<answer>`` blocks, which hedge if they differ."""
-    return [part.partition("</answer>")[0] for part in text.split(ANSWER_OPEN)[1:]]
+    """Contents of the ``<answer>`` blocks, which hedge if they differ."""
+    return [part.partition(ANSWER_CLOSE)[0] for part in text.split(ANSWER_OPEN)[1:]]
 
 
 def _read_options(options: object) -> tuple[str, dict[str, str]]:

@@ -29,19 +29,10 @@ class OutputGold:
 
 
 def read_gold(gold: object) -> OutputGold:
-    """``{"value": "[1, 2]"}``, the text of a value; ``{"text": "line\\nline"}``, what is printed; or
-    a text alone, which is a value if it can be read as one."""
-    if isinstance(gold, str):
-        form: Form | None = None
-        text: object = gold
-        if gold.lstrip().startswith("{"):
-            fields = _fields(gold)
-            form, text = next(iter(fields.items())) if fields else (None, gold)
-    else:
-        fields = gold_mapping(gold, optional=("value", "text"))
-        if len(fields) != 1:
-            raise GoldError('expected either "value" or "text"')
-        form, text = next(iter(fields.items()))  # type: ignore[assignment]
+    """``{"value": "[1, 2]"}``, the text of a value; ``{"text": "what\\nis printed"}``; or a text
+    alone, which is a value if it can be read as one."""
+    fields = _fields(gold) if isinstance(gold, str) else _only_field(gold)
+    form, text = next(iter(fields.items())) if fields else ("", gold)
     if not isinstance(text, str) or not text.strip() or len(text) > MAX_OUTPUT_CHARS:
         raise GoldError(f"expected a text of 1 to {MAX_OUTPUT_CHARS:,} characters")
     if form != "text":
@@ -105,8 +96,17 @@ def _output(text: str) -> str | None:
     return marked[2] if marked else final
 
 
+def _only_field(gold: object) -> Mapping[str, Any]:
+    fields = gold_mapping(gold, optional=("value", "text"))
+    if len(fields) != 1:
+        raise GoldError('expected either "value" or "text"')
+    return fields
+
+
 def _fields(gold: str) -> Mapping[str, Any] | None:
-    """The fields of a gold answer written as JSON, if it is one and not a dict to predict."""
+    """The field of a gold answer written as JSON, if it is one and not a dict to predict."""
+    if not gold.lstrip().startswith("{"):
+        return None
     try:
         value = gold_json(gold)
     except GoldError:

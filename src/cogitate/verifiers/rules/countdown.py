@@ -12,13 +12,12 @@ from cogitate.verifiers.rules.expressions import (
     ExpressionError,
     parse_expression,
 )
+from cogitate.verifiers.rules.final import undress
 from cogitate.verifiers.rules.rule import GoldError, Rule, gold_integer, gold_mapping, judged
 
 OPERATIONS = ("+", "-", "*", "/")
 MAX_NUMBERS = 64
 """Most numbers that one gold answer may give."""
-
-_MATHS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"), ("**", "**"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,20 +101,6 @@ def judge(gold: CountdownGold, text: str) -> Verdict:
         operations=gold.operations,
     )
     return judged(reason is None, cause="wrong_expression", reason=reason or "", answer=answer)
-
-
-def undress(answer: str) -> str:
-    r"""An answer without one pair of maths, code or bold marks around all of it.
-
-    >>> undress(r" \(3 + 4\) "), undress("$3$ + $4$")
-    ('3 + 4', '$3$ + $4$')
-    """
-    answer = answer.strip()
-    for start, end in _MATHS:
-        inner = answer[len(start) : len(answer) - len(end)]
-        if len(answer) > len(start + end) and answer == start + inner + end:
-            return inner.strip() if start not in inner and end not in inner else answer
-    return answer
 
 
 RULE = Rule(kind="countdown", read_gold=read_gold, judge=judge)

@@ -32,6 +32,7 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _TRAILING = " \t*_`"
+_MARKS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"), ("**", "**"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +83,17 @@ def answer_lines(text: str) -> list[str]:
 def after_thinking(text: str) -> str:
     """What follows the last ``</think>``; nothing while the thinking is open."""
     return split_think(text)[1] or ""
+
+
+def undress(answer: str) -> str:
+    r"""An answer without one pair of maths, code or bold marks around all of it.
+
+    >>> undress(r" \(3 + 4\) "), undress("$3$ + $4$")
+    ('3 + 4', '$3$ + $4$')
+    """
+    answer = answer.strip()
+    for start, end in _MARKS:
+        inner = answer[len(start) : len(answer) - len(end)]
+        if len(answer) > len(start + end) and answer == start + inner + end:
+            return inner.strip() if start not in inner and end not in inner else answer
+    return answer

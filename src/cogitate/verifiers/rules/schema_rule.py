@@ -58,6 +58,7 @@ def read_gold(gold: object) -> SchemaGold:
     except (TypeError, ValueError, RecursionError) as error:
         raise GoldError(f"the schema is no JSON: {error}") from error
     _checked(text)
+    schema = json.loads(text)
     return SchemaGold(schema=schema, equals=fields.get("equals"), has_equals="equals" in fields)
 
 
@@ -134,6 +135,8 @@ def _checked(text: str) -> None:
         raise GoldError(f"the schema has more than {MAX_PROPERTIES:,} properties")
     from jsonschema.exceptions import SchemaError
 
+    if not schema.keys() & _validator_class(schema).VALIDATORS.keys():
+        raise GoldError("the schema asks for nothing")
     try:
         _validator_class(schema).check_schema(schema)
     except SchemaError as error:

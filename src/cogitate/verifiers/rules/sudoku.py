@@ -22,7 +22,7 @@ def read_puzzle(value: object) -> Grid:
     empty. Raises NoGrid also if it contradicts itself."""
     if isinstance(value, str):
         size = _size(value)
-        grid = _cells(value, size)
+        grid = _cells(value, size) if size else ()
     elif isinstance(value, Sequence) and all(isinstance(row, list | tuple) for row in value):
         size = len(value)
         grid = tuple(tuple(_number(cell) for cell in row) for row in value)

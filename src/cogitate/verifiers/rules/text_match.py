@@ -5,7 +5,7 @@ import unicodedata
 
 from cogitate.text.think import has_visible_text
 from cogitate.verdict import Verdict
-from cogitate.verifiers.rules.final import final_answer
+from cogitate.verifiers.rules.final import final_answer, undress
 from cogitate.verifiers.rules.rule import GoldError, Rule, gold_mapping, gold_text, judged
 
 MAX_COMPARED_CHARS = 8192
@@ -62,7 +62,7 @@ def judge_normalised(gold: frozenset[str], text: str) -> Verdict:
     final = final_answer(text)
     if final.answer is None or len(final.answer) > MAX_COMPARED_CHARS:
         return judged(False, cause=final.cause or "too_long", reason="no single short answer")
-    right = normalise_text(final.answer) in gold
+    right = normalise_text(undress(final.answer)) in gold
     return judged(right, cause="other_text", reason="another text", answer=final.answer)
 
 

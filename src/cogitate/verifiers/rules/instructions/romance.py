@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
 _QUESTION = re.compile(r"\u00bf([^?\u00bf]*)\?")
 _EXCLAMATION = re.compile(r"\u00a1([^!\u00a1]*)!")
 _INFORMAL = re.compile(
-    r"(?<!\w)(?:tu|te|toi|ton|ta|tes|t['\u2019](?=\w)|tien(?:ne)?s?)(?!\w)", re.IGNORECASE
+    r"(?<!\w)(?:(?:tu|te|toi|ton|ta|tes|tien(?:ne)?s?)(?!\w)|t['\u2019](?=\w))", re.IGNORECASE
 )
 _FORMAL = re.compile(r"(?<!\w)(?:vous|votre|vos|v\u00f4tres?)(?!\w)", re.IGNORECASE)
 
