@@ -12,6 +12,7 @@ Writes docs/studies/reward_models.{md,json}.
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -296,7 +297,7 @@ The question is "max 3 8 5", the answer a line of filler words and a number; the
 the largest digit. A byte-level model of about 100,000 weights imitates a writer who is right 7
 times in 10. The judge prefers by sigmoid({QUALITY:g} right + {LENGTH:g} fillers): {fillers:g}
 filler words outweigh a right answer. Nobody deserves anything for filler. 95 % intervals (Wilson);
-all figures on held-out questions. {seconds / 60:.0f} minutes. {environment_line()}
+all figures on held-out questions. {seconds / 60:.0f} minutes of one core. {environment_line()}
 
 ## A planted length bias, with and without the control
 
@@ -321,6 +322,13 @@ Accuracy in per cent / preference reward, by step:
 """
 
 
+def once(path: Path, make: Callable[[], Any]) -> Any:
+    """What ``make`` gives, kept in a file so that a study can be continued."""
+    if not path.is_file():
+        path.write_text(json.dumps(make()))
+    return json.loads(path.read_text())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="reward models")
@@ -332,25 +340,30 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=4, help="RL steps between probes")
     parser.add_argument("--probes", type=int, default=256, help="held-out questions of a probe")
     parser.add_argument("--out", type=Path, default=Path("runs/study-reward-models"))
+    parser.add_argument("--resume", action="store_true", help="keep what is done in --out")
     parser.add_argument("--no-write", action="store_true", help="print only, leave docs/ alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.monotonic()
-    options.out.mkdir(parents=True)
-    writer = train_writer(options.out / "writer", seed=0, updates=options.writer_updates)
+    started = time.process_time()
+    options.out.mkdir(parents=True, exist_ok=options.resume)
+    writer = options.out / "writer"
+    if not (writer / "tokenizer.json").is_file():
+        train_writer(writer, seed=0, updates=options.writer_updates)
     bias = []
     for seed in options.seeds:
         for control in CONTROLS:
-            bias.append(bias_row(control, seed, options, writer))
+            kept = options.out / f"bias-{control}-{seed}.json"
+            bias.append(once(kept, lambda: bias_row(control, seed, options, writer)))  # noqa: B023
             print(bias_table(bias[-1:]).splitlines()[-1], flush=True)
     models = {row["control"]: Path(row["model"]) for row in bias[: len(CONTROLS)]}
     curves = []
     for seed in options.rl_seeds:
         for arm in arms_of(options.steps):
-            rows = curve(arm, seed, options, writer, models)
+            kept = options.out / f"curve-{hash64(repr(arm), seed)}.json"
+            rows = once(kept, lambda: curve(arm, seed, options, writer, models))  # noqa: B023
             curves.append({**asdict(arm), "seed": seed, "rows": rows})
             print(curve_listing(curves[-1:]).splitlines()[-1], flush=True)
-    text = page(bias, curves, time.monotonic() - started)
+    text = page(bias, curves, time.process_time() - started)
     print(text)
     if not options.no_write:
         DOCS.mkdir(parents=True, exist_ok=True)

@@ -88,20 +88,18 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from cogitate.cli.reward_models import model_directory, score_file
+    from cogitate.cli.reward_models import score_file
 
-    counts = score_file(
-        model_directory(args.model), args.file, args.out, device=args.device, raw=args.raw, say=warn
-    )
+    counts = score_file(args.model, args.file, args.out, device=args.device, raw=args.raw, say=warn)
     show(args, counts, f"{counts['scored']} rows scored, {counts['skipped']} skipped: {args.out}")
     return OK
 
 
 def _report(args: argparse.Namespace) -> int:
-    from cogitate.cli.reward_models import measure_file, model_directory
+    from cogitate.cli.reward_models import measure_file
     from cogitate.reward_models.report import report_text
 
-    report = measure_file(model_directory(args.model), args.file, device=args.device)
+    report = measure_file(args.model, args.file, device=args.device)
     show(args, report, report_text(report).rstrip("\n"))
     return OK
 

@@ -18,7 +18,7 @@ from cogitate.reward_models.dataset import evaluation_items
 from cogitate.reward_models.encoding import reward_chat, scored_text
 from cogitate.reward_models.judged import JudgedPair, pairs_from_judgements, to_judged
 from cogitate.reward_models.learner import RewardLearner
-from cogitate.reward_models.model import CARD_FILE, RewardCard, load_reward_model
+from cogitate.reward_models.model import RewardCard, load_reward_model, reward_model_directory
 from cogitate.reward_models.preferences import completion_of, messages_of
 from cogitate.reward_models.reward import RewardModelReward
 from cogitate.reward_models.training import measure
@@ -43,16 +43,8 @@ def load_reward_model_config(path: Path | str, overrides: Sequence[str] = ()) ->
     raise ConfigError("\n".join(dict.fromkeys(lines)))
 
 
-def model_directory(model: str) -> Path:
-    """The directory of a reward model: the given one, or ``final`` inside it."""
-    directory = Path(model).expanduser()
-    final = directory / "final"
-    is_run = not (directory / CARD_FILE).is_file() and (final / CARD_FILE).is_file()
-    return final if is_run else directory
-
-
 def score_file(
-    directory: Path, source: str, out: Path, *, device: str, raw: bool, say: Callable[[str], None]
+    model: str, source: str, out: Path, *, device: str, raw: bool, say: Callable[[str], None]
 ) -> dict[str, int]:
     """Score every row of a file and write them to ``out``; counts of rows.
 
@@ -60,7 +52,7 @@ def score_file(
         DataError: the model or the file cannot be used.
     """
     reward = RewardModelReward.load(
-        directory, bound="none" if raw else "tanh", device=resolve_device(device)
+        model, bound="none" if raw else "tanh", device=resolve_device(device)
     )
     rows: list[dict[str, Any]] = []
     skipped: list[BadRow] = []
@@ -99,21 +91,22 @@ def _rewards(reward: RewardModelReward, row: Mapping[str, Any]) -> dict[str, flo
     return dict(zip(names.values(), values, strict=True))
 
 
-def measure_file(directory: Path, source: str, *, device: str) -> dict[str, Any]:
+def measure_file(model: str | Path, source: str, *, device: str) -> dict[str, Any]:
     """The figures of a reward model on the pairs or labels of a file.
 
     Raises:
         DataError: the model or the file cannot be used.
     """
+    directory = reward_model_directory(model)
     card = RewardCard.read(directory)
     chat = reward_chat(Tokenizer.from_directory(directory), card.template)
-    model = load_reward_model(directory, device=resolve_device(device))
+    scorer = load_reward_model(directory, device=resolve_device(device))
     config = RewardModelConfig.model_validate({
         "kind": card.kind, "scores": card.scores, "data": {"path": source},
-        "max_tokens": model.config.max_position,
+        "max_tokens": scorer.config.max_position,
     })  # fmt: skip
     items = evaluation_items(config, chat)
-    learner = RewardLearner(model, OptimizerConfig(), total_updates=1, pad_id=chat.pad_id)
+    learner = RewardLearner(scorer, OptimizerConfig(), total_updates=1, pad_id=chat.pad_id)
     figures = measure(learner, items)
     held_out = None if figures is None else asdict(figures)
     return {"kind": card.kind, "scores": card.scores, "held_out": held_out}

@@ -58,7 +58,7 @@ class LocalScorer:
         weights = {n: p.detach().contiguous() for n, p in self.saved_weights().items()}
         save_file(weights, directory / "model.safetensors")
 
-    def saved_weights(self) -> dict[str, Tensor]:
+    def saved_weights(self) -> Mapping[str, Tensor]:
         """What ``save`` writes and ``load`` expects: all parameters."""
         return dict(self.model.named_parameters())
 

@@ -5,7 +5,7 @@ Items are never cut apart, and a batch's loss is a sum over a global denominator
 micro-batches changes memory and speed and nothing else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -135,7 +135,7 @@ class RewardLearner(LocalPolicy):
                 self._features[item.name] = self._run([item])
         return torch.cat([self._features[item.name] for item in items])
 
-    def saved_weights(self) -> dict[str, Tensor]:
+    def saved_weights(self) -> Mapping[str, Tensor]:
         """What a checkpoint holds: everything, or the head of a frozen model."""
         parameters = dict(self.model.named_parameters())
         return {"score.weight": parameters["score.weight"]} if self.freeze else parameters

@@ -6,10 +6,12 @@ beside it says what the number means.
 """
 
 import json
+import math
 import shutil
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -85,13 +87,16 @@ class RewardCard:
         names = {f.name for f in fields(cls)}
         if not {"kind", "scores", "template"} <= values.keys() <= names:
             raise DataError(f"{path}: has {sorted(values)}, expected {sorted(names)}.")
-        card = cls(**values)
-        if card.kind not in ("helpfulness", "safety") or card.scores not in ("summary", "whole"):
+        if (values["kind"], values["scores"]) not in product(get_args(Kind), get_args(Scores)):
             raise DataError(
-                f'{path}: kind = "{card.kind}", scores = "{card.scores}". Known: helpfulness or '
-                "safety, summary or whole."
+                f"{path}: kind = {values['kind']!r}, scores = {values['scores']!r}. Known: "
+                "helpfulness or safety, summary or whole."
             )
-        return card
+        for name in ("centre", "spread"):
+            number = values.get(name, 1.0)
+            if not isinstance(number, int | float) or not math.isfinite(number):
+                raise DataError(f"{path}: {name} = {number!r}, expected a number.")
+        return cls(**values)
 
 
 class RewardModel(Transformer):
@@ -123,6 +128,15 @@ class RewardModel(Transformer):
     def scores(self, batch: TokenBatch) -> Float[Tensor, " N"]:
         """The score of every row."""
         return self.read(self.features(batch))
+
+
+def reward_model_directory(path: Path | str) -> Path:
+    """The directory of a reward model: ``path`` itself, or ``final`` inside it when it is the run
+    directory of a training."""
+    directory = Path(path).expanduser()
+    final = directory / "final"
+    is_run = not (directory / CARD_FILE).is_file() and (final / CARD_FILE).is_file()
+    return final if is_run else directory
 
 
 def reward_slots(config: ModelConfig) -> dict[str, Slot]:

@@ -7,6 +7,7 @@ Paper: DeepSeek-R1 (arXiv:2501.12948v2) section 3.2.2 adds the score of the rewa
 format reward; no bound is published. Ours keeps one wild score from outweighing everything else.
 """
 
+import logging
 import math
 import threading
 from collections.abc import Sequence
@@ -18,11 +19,19 @@ import torch
 from cogitate.errors import DataError
 from cogitate.models.packing import microbatches
 from cogitate.reward_models.encoding import Encoder, Tokens, reward_chat, scored_text
-from cogitate.reward_models.model import RewardCard, RewardModel, Scores, load_reward_model
+from cogitate.reward_models.model import (
+    RewardCard,
+    RewardModel,
+    Scores,
+    load_reward_model,
+    reward_model_directory,
+)
 from cogitate.schema import Completion, FinishReason, Message, Problem, TokenBatch
 from cogitate.text.chat import Chat
 from cogitate.text.tokenizer import Tokenizer
 from cogitate.train.batch import collate
+
+_logger = logging.getLogger(__name__)
 
 Bound = Literal["tanh", "none"]
 WORST_SPREADS = 4.0
@@ -107,8 +116,13 @@ class RewardModelReward:
         Raises:
             DataError: it is not the directory of a reward model, or it is damaged.
         """
-        directory = Path(directory).expanduser()
+        directory = reward_model_directory(directory)
         card = RewardCard.read(directory)
+        if scores not in (None, card.scores):
+            _logger.warning(
+                "%s was trained to score the %s and is asked to score the %s.",
+                directory, card.scores, scores,
+            )  # fmt: skip
         chat = reward_chat(Tokenizer.from_directory(directory), card.template)
         model = load_reward_model(directory, dtype=dtype, device=device)
         scorer = TextScorer(model, chat, micro_batch_tokens=micro_batch_tokens)

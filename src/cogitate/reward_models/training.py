@@ -40,9 +40,9 @@ from cogitate.tasks.hashing import hash64, permute
 from cogitate.text.chat import Chat
 from cogitate.text.tokenizer import Tokenizer
 from cogitate.train.interrupts import StopRequest, stop_requests
-from cogitate.train.stopping import MAX_SKIPPED_STEPS, DivergedError
 from cogitate.train.pace import Pace, is_due
 from cogitate.train.resume import require_same_config
+from cogitate.train.stopping import MAX_SKIPPED_STEPS, DivergedError
 
 MAY_CHANGE = (
     "name", "output_dir", "model.device", "micro_batch_tokens", "eval_every", "checkpoint_every",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cogitate.reward_models import training
 from cogitate.reward_models.config import RewardModelConfig
 from tiny_run import write_tiny_model
 
@@ -43,6 +44,12 @@ def labels_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(60)
     ]  # fmt: skip
     return write_rows(tmp_path_factory.mktemp("data") / "labels.jsonl", rows)
+
+
+@pytest.fixture(autouse=True)
+def fewer_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What machine this is takes several subprocesses to find out, and no test here asks."""
+    monkeypatch.setattr(training, "describe_environment", lambda seed: {"seed": seed})
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from cogitate.cli import main
-from cogitate.cli.reward_models import load_reward_model_config, model_directory
+from cogitate.cli.reward_models import load_reward_model_config
 from cogitate.config_toml import write_toml
 from cogitate.errors import ConfigError
+from cogitate.reward_models.model import reward_model_directory
 
 ROOT = Path(__file__).parents[3]
 CONFIGS = sorted((ROOT / "configs" / "reward_models").glob("*.toml"))
@@ -128,7 +129,7 @@ def test_there_are_configurations() -> None:
 
 
 def test_a_model_is_found_in_its_run(tmp_path: Path) -> None:
-    assert model_directory(str(tmp_path)) == tmp_path
+    assert reward_model_directory(tmp_path) == tmp_path
     (tmp_path / "final").mkdir()
     (tmp_path / "final" / "reward_model.json").write_text("{}")
-    assert model_directory(str(tmp_path)) == tmp_path / "final"
+    assert reward_model_directory(str(tmp_path)) == tmp_path / "final"

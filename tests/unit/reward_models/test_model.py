@@ -142,6 +142,8 @@ class TestFaults:
             ({"kind": "beauty"}, "Known: helpfulness or safety"),
             ({"colour": 1}, "expected"),
             ({"scores": "half"}, "summary or whole"),
+            ({"centre": "high"}, "centre = 'high', expected a number"),
+            ({"spread": None}, "spread = None"),
         ],
     )
     def test_cards(self, tmp_path: Path, change: dict, message: str) -> None:

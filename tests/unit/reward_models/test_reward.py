@@ -74,7 +74,7 @@ class TestCall:
         first, second, bare = made(
             PROBLEM, completions("<think>a</think>yes", "<think>bbbb</think> yes", "yes")
         )
-        assert first == second == bare
+        assert (first, second) == pytest.approx((bare, bare), abs=1e-6)
         left, right = reward(model, kind="safety")(
             PROBLEM, completions("<think>a</think>yes", "<think>bbbb</think> yes")
         )
@@ -115,7 +115,7 @@ class TestCall:
 
 
 class TestLoad:
-    def test_from_a_training(self, configure, tmp_path: Path) -> None:
+    def test_from_a_training(self, configure, caplog) -> None:
         result = train_reward_model(configure(epochs=4))
         assert result.model is not None
         made = RewardModelReward.load(result.model)
@@ -123,7 +123,10 @@ class TestLoad:
         assert good is not None
         assert bad is not None
         assert good > bad
-        assert RewardModelReward.load(result.model, scores="whole").scores == "whole"
+        with caplog.at_level("WARNING"):
+            other = RewardModelReward.load(result.run_dir, scores="whole")
+        assert other.scores == "whole"
+        assert "trained to score the summary and is asked to score the whole" in caplog.text
 
     def test_something_else(self, model_dir: Path) -> None:
         with pytest.raises(DataError, match="no reward model"):

@@ -78,10 +78,13 @@ def test_safety(configure) -> None:
 
 
 class TestResume:
-    @pytest.mark.parametrize("freeze", [False, True])
     @pytest.mark.parametrize(
-        ("point", "count"),
-        [("reward_model.backward", 2), ("reward_model.step", 3), ("reward_model.step", 5)],
+        ("freeze", "point", "count"),
+        [
+            (False, "reward_model.backward", 2),  # before any checkpoint
+            (False, "reward_model.step", 5),
+            (True, "reward_model.step", 3),
+        ],
     )
     def test_an_interruption_changes_no_byte(
         self, configure, model_dir: Path, monkeypatch, freeze: bool, point: str, count: int
