@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from cogitate.sandbox import python_argv
 from cogitate.sandbox.program import Limits, Program
+from cogitate.verifiers.code.packages import FOLDER
 
 _OWN_IMPORT = re.compile(r"^from cogitate\.[\w.]+ import (?:\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 # No bytecode files, UTF-8 whatever the locale, and long integers print as in contests.
@@ -29,9 +30,13 @@ def driver(name: str) -> bytes:
 
 
 def python_program(name: str, files: dict[str, bytes], *, stdin: bytes, limits: Limits) -> Program:
-    """A program of inside/ with its files, to be run by the interpreter of the sandbox."""
+    """A program of inside/ with its files, to be run by the interpreter of the sandbox.
+
+    Files in the folder of packages can be imported.
+    """
+    supplied = any(path.startswith(f"{FOLDER}/") for path in files)
     return Program(
-        argv=(*python_argv(), *_FLAGS, DRIVER),
+        argv=(*python_argv(), *_FLAGS, DRIVER, *([FOLDER] if supplied else [])),
         stdin=stdin,
         files={DRIVER: driver(name), **files},
         limits=limits,

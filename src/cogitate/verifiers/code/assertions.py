@@ -105,7 +105,7 @@ def sort_tests(
             source=ast.unparse(ast.fix_missing_locations(ast.Module(sorter.body, []))) + "\n",
             num_cases=sorter.num_cases,
             candidate=candidate,
-            opaque=_opaque(sorter.body, defined | {first, candidate}),
+            opaque=_opaque(sorter, defined | {first, candidate}),
         )
     return entry, tuple(sorter.direct), program
 
@@ -307,17 +307,23 @@ def _called_most(trees: Sequence[ast.Module], defined: set[str]) -> str:
     return called.most_common(1)[0][0]
 
 
-def _opaque(body: list[ast.stmt], known: set[str]) -> tuple[str, ...]:
-    """Names that only the submission can define, where the tests do nothing but call them."""
+def _opaque(sorter: _Sorter, known: set[str]) -> tuple[str, ...]:
+    """Names that only the submission can define, where the tests do nothing with them but make
+    arguments of the tested function."""
     loaded: Counter[str] = Counter()
-    called: Counter[str] = Counter()
-    for node in (node for statement in body for node in ast.walk(statement)):
-        match node:
-            case ast.Name(id=name, ctx=ast.Load()):
-                loaded[name] += 1
-            case ast.Call(func=ast.Name(id=name)):
-                called[name] += 1
-    unknown = loaded.keys() - known - _BUILT_IN - _SUPPLIED - {CASE, "check"}
+    given: set[int] = set()
+    making: Counter[str] = Counter()
+    for node in (node for statement in sorter.body for node in ast.walk(statement)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            loaded[node.id] += 1
+        elif isinstance(node, ast.Call) and _is_entry_call(node, sorter):
+            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+            for inner in (inner for argument in arguments for inner in ast.walk(argument)):
+                match inner:
+                    case ast.Call(func=ast.Name(id=name)) if id(inner) not in given:
+                        given.add(id(inner))
+                        making[name] += 1
     if "*" in known:
         return ()
-    return tuple(sorted(name for name in unknown if loaded[name] == called[name]))
+    unknown = making.keys() - known - _BUILT_IN - _SUPPLIED - {CASE, "check"}
+    return tuple(sorted(name for name in unknown if loaded[name] == making[name]))

@@ -47,18 +47,15 @@ def read_comparison(declared: Any) -> Comparison:
     unknown = fields.keys() - {"rule", "absolute", "relative", "source", "function"}
     if unknown:
         raise ValueError(f"a comparison has no {', '.join(map(str, sorted(unknown)))}")
-    comparison = Comparison(**dict(fields))
-    tolerances = (comparison.absolute, comparison.relative)
+    tolerances = [fields.get(name, 0) for name in ("absolute", "relative")]
     if not all(isinstance(t, int | float) and 0 <= t < math.inf for t in tolerances):
         raise ValueError("a tolerance has to be a number of at least 0")
-    if comparison.rule == "checker" and not (
-        isinstance(comparison.source, str)
-        and comparison.source.strip()
-        and isinstance(comparison.function, str)
-        and comparison.function.isidentifier()
-    ):
-        raise ValueError("a checker needs the source of its function and the function's name")
-    return comparison
+    source, function = fields.get("source", ""), fields.get("function", "check")
+    if not (isinstance(source, str) and isinstance(function, str) and function.isidentifier()):
+        raise ValueError("source and function of a checker are text, the second one a name")
+    if fields["rule"] == "checker" and not source.strip():
+        raise ValueError("a checker needs the source of its function")
+    return Comparison(**dict(fields))
 
 
 def same_output(written: bytes, expected: bytes, comparison: Comparison) -> bool:

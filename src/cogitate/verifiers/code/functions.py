@@ -15,6 +15,7 @@ from cogitate.verifiers.code.assertions import DirectCase
 from cogitate.verifiers.code.gold import FunctionTask
 from cogitate.verifiers.code.inside.values import encode
 from cogitate.verifiers.code.matching import matches, truthy
+from cogitate.verifiers.code.packages import wanted_files
 from cogitate.verifiers.code.running import Judged, Unit, ending, judged, run
 
 ROOM = 65536
@@ -23,26 +24,25 @@ ROOM = 65536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A submission as the sandbox gets it: its file, and the first request of its process."""
+    """A submission as the sandbox gets it: its files, and the first request of its process."""
 
-    text: str
+    files: dict[str, bytes]
     prelude: bool
     nonce: str
 
     def program(self, limits: Limits, calls: str = "") -> Program:
         head = json.dumps({"nonce": self.nonce, "prelude": self.prelude})
-        return python_program(
-            "function",
-            {"submission.py": self.text.encode("utf-8", "surrogatepass")},
-            stdin=f"{head}\n{calls}".encode(),
-            limits=limits,
-        )
+        stdin = f"{head}\n{calls}".encode()
+        return python_program("function", self.files, stdin=stdin, limits=limits)
 
 
 def submission(task: FunctionTask, text: str) -> Submission:
     """The submission of a task, with a nonce that it cannot know before it runs."""
+    source = (task.before + text).encode("utf-8", "surrogatepass")
     return Submission(
-        text=task.before + text, prelude=task.prelude, nonce=secrets.token_hex(8) + " "
+        files={"submission.py": source, **wanted_files(task.packages, text)},
+        prelude=task.prelude,
+        nonce=secrets.token_hex(8) + " ",
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from cogitate.verifiers.code.assertions import DirectCase, TestProgram, sort_tests, write_call
 from cogitate.verifiers.code.comparison import Comparison, read_comparison
 from cogitate.verifiers.code.inside.values import Unplain, encode, list_node, tree_node
+from cogitate.verifiers.code.packages import LEETCODE, installed, package_files
 
 Language = Literal["python", "cpp"]
 LANGUAGES: dict[str, tuple[Language, ...]] = {
@@ -44,12 +45,13 @@ class StdioCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StdioTask:
-    """A program that reads stdin and writes stdout."""
+    """A program that reads stdin and writes stdout. ``packages`` are what it may import."""
 
     cases: tuple[StdioCase, ...]
     comparison: Comparison
     languages: tuple[Language, ...]
     bare: bool
+    packages: tuple[str, ...]
     time_limit: float | None
     memory_limit: float | None
 
@@ -70,6 +72,7 @@ class FunctionTask:
     prelude: bool
     changed: int | str | None
     bare: bool
+    packages: tuple[str, ...]
     time_limit: float | None
     memory_limit: float | None
 
@@ -108,7 +111,9 @@ def check_code_gold(gold: Any) -> str | None:
     return None
 
 
-def _common(gold: Mapping[str, Any], *, bare: bool) -> dict[str, Any]:
+def _common(
+    gold: Mapping[str, Any], *, bare: bool, packages: tuple[str, ...] = ()
+) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     for name in ("time_limit", "memory_limit"):
         value = gold.get(name)
@@ -116,7 +121,12 @@ def _common(gold: Mapping[str, Any], *, bare: bool) -> dict[str, Any]:
         if value is not None and not (number and 0 < value < math.inf):
             raise ValueError(f"{name} {value!r:.40} is not a positive number")
         limits[name] = value
-    return {"bare": bool(gold.get("bare", bare)), **limits}
+    declared = gold.get("packages", packages)
+    if not isinstance(declared, list | tuple) or not _all_text(declared):
+        raise ValueError(f"packages {declared!r:.60} is no list of names")
+    for name in declared:
+        package_files(name)
+    return {"bare": bool(gold.get("bare", bare)), "packages": tuple(declared), **limits}
 
 
 def _stdio(gold: Mapping[str, Any]) -> StdioTask:
@@ -182,20 +192,21 @@ def _function(gold: Mapping[str, Any]) -> FunctionTask:
         program = None
     if not direct and program is None:
         raise ValueError("these tests test nothing")
+    prelude = bool(gold.get("prelude", "." in entry))
     return FunctionTask(
         entry=entry,
         direct=direct,
         program=program,
         before=before,
         setup=setup,
-        prelude=bool(gold.get("prelude", "." in entry)),
+        prelude=prelude,
         changed=changed,
-        **_common(gold, bare=completes),
+        **_common(gold, bare=completes, packages=installed(LEETCODE) if prelude else ()),
     )
 
 
-def _all_text(tests: list[Any]) -> bool:
-    return all(isinstance(test, str) for test in tests)
+def _all_text(items: Sequence[Any]) -> bool:
+    return all(isinstance(item, str) for item in items)
 
 
 def _json_case(entry: str, test: Any, types: Mapping[str, str]) -> DirectCase:

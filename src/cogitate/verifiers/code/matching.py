@@ -10,14 +10,14 @@ decimal, so for them tuples are lists and floats may differ a little.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from cogitate.verifiers.code.inside.values import MAX_DEPTH, decode
 
 FLOAT_TOLERANCE = 1e-6  # relative and absolute, of expected floats in JSON; EvalPlus has the same
 _SCALAR_TAGS = frozenset("ifcba")
-_FALSY: tuple[Any, ...] = (None, False, 0, 0.0, "", [], *({tag: []} for tag in "tdszq"))
+_SIZED_TAGS = frozenset("tdszqle")
 
 
 def matches(said: Any, expected: Any, *, as_json: bool = False) -> bool:
@@ -28,18 +28,23 @@ def matches(said: Any, expected: Any, *, as_json: bool = False) -> bool:
         return False  # not the writing of any value: the submission wrote it itself
 
 
-def truthy(said: Any) -> bool:
-    """What ``bool`` makes of a plain value; anything that is not plain is not true."""
-    if isinstance(said, dict):
-        if "h" in said:
-            return False
-        if said.keys() & {"i", "f", "c"}:
-            return bool(_scalar(said))
-        if said.keys() & {"b", "a"}:
-            return said not in ({"b": ""}, {"a": ""})
-        if "r" in said:
-            return bool(decode(said))
-    return said not in _FALSY
+def truthy(said: Any) -> bool | None:
+    """What ``bool`` makes of a returned value; None if it is not plain, or the writing of none."""
+    try:
+        return _truth(said)
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
+        return None
+
+
+def _truth(said: Any) -> bool | None:
+    if not isinstance(said, dict):
+        return bool(said)
+    ((tag, body),) = said.items()
+    if tag in _SCALAR_TAGS:
+        return bool(_scalar(said))
+    if tag == "r":
+        return bool(decode(said))
+    return bool(body) if tag in _SIZED_TAGS and isinstance(body, list) else None
 
 
 def _matches(said: Any, expected: Any, as_json: bool, depth: int = 0) -> bool:
@@ -122,9 +127,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_NUMERIC: Callable[[Any], bool] = lambda value: isinstance(value, int | float | complex)  # noqa: E731
-
-
 def _equal_numbers(value: Any, expected: Any) -> bool:
+    both_numbers = all(isinstance(one, int | float | complex) for one in (value, expected))
     both_bytes = isinstance(value, bytes | bytearray) and isinstance(expected, bytes | bytearray)
-    return (both_bytes or (_NUMERIC(value) and _NUMERIC(expected))) and value == expected
+    return (both_bytes or both_numbers) and value == expected

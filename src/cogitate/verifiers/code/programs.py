@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cogitate.errors import SandboxError
 from cogitate.sandbox.program import Limits, Program, Sandbox
 from cogitate.verdict import CaseResult, CaseStatus, Status
 from cogitate.verifiers.code.assembly import python_program
@@ -49,7 +50,11 @@ class _Run:
     other: Channel | None = None
     began: float = 0.0
     calls: int = 0
+    waited: float = 0.0
     fault: Judged | None = None
+    final: bool = False
+    """Whether the fault decides the case, whatever the tests make of it: only an exception that
+    the function raised may be one that the tests expect."""
 
     def go(self) -> Sequence[Judged]:
         tests = Channel(self.sandbox.spawn(self._tests()))
@@ -89,50 +94,49 @@ class _Run:
                 self._serve(tests, line)
             elif "begin" in message:
                 self._end_submission()
-                self.began, self.calls, self.fault = time.monotonic(), 0, None
+                self.began, self.calls, self.waited = time.monotonic(), 0, 0.0
+                self.fault, self.final = None, False
             elif "end" in message:
                 self._close(message)
-                if self.stop_at_failure and self.cases[-1].failed:
+                if self._enough():
                     return
             else:
                 if "stopped" in message:
                     self._stopped(message)
-                elif not message["done"]:
-                    self._rest(masked(Status.BAD_GOLD, "the tests call no function"))
+                elif not message["done"] and not self.task.direct:
+                    self.cases.clear()
+                    self._rest(masked(Status.BAD_GOLD, "the tests never call the function"))
                 return
+
+    def _enough(self) -> bool:
+        last = self.cases[-1]
+        hopeless = last.case.status is CaseStatus.COMPILE_ERROR
+        return hopeless or (self.stop_at_failure and last.failed)
 
     def _close(self, message: dict[str, Any]) -> None:
         """Write down a finished case."""
         seconds = time.monotonic() - self.began
-        if self.fault is not None and message["outcome"] != "passed":
+        outcome, reason = message["outcome"], message["reason"]
+        if self.fault is not None and (self.final or outcome != "passed"):
             case = self.fault
-        elif message["outcome"] == "broken":
-            failed_before = any(one.failed for one in self.cases)
-            case = (
-                judged(CaseStatus.FAILED, reason=message["reason"])
-                if failed_before
-                else masked(Status.BAD_GOLD, f"the tests do not work: {message['reason']}")
-            )
-        elif message["outcome"] == "error" and not message["calls"]:
-            case = self._own_error(message["reason"])
+        elif outcome == "broken" or (outcome == "error" and not message["calls"]):
+            case = self._own_fault(reason)
         else:
-            status = _STATUS[message["outcome"]]
-            case = Judged(case=CaseResult(status=status, seconds=seconds, reason=message["reason"]))
+            result = CaseResult(status=_STATUS[outcome], seconds=seconds, reason=reason)
+            case = Judged(case=result)
         self.cases.append(case)
 
-    def _own_error(self, reason: str) -> Judged:
-        """An error before the case had called the function; earlier values may be behind it."""
-        if self.cases:
+    def _own_fault(self, reason: str) -> Judged:
+        """The tests failed by themselves, unless a case that failed before is behind it."""
+        if any(one.failed for one in self.cases):
             return judged(CaseStatus.FAILED, reason=reason)
         return masked(Status.BAD_GOLD, f"the tests do not work: {reason}")
 
     def _stopped(self, message: dict[str, Any]) -> None:
         """The tests' set-up failed between the cases."""
         reason = str(message["stopped"])
-        if message["own"] and not any(one.failed for one in self.cases):
-            self._rest(masked(Status.BAD_GOLD, f"the tests do not work: {reason}"))
-        else:
-            self._rest(judged(CaseStatus.FAILED, reason=reason))
+        fault = self._own_fault(reason) if message["own"] else None
+        self._rest(fault or judged(CaseStatus.FAILED, reason=reason))
 
     def _broken_off(self, silence: Silence) -> None:
         """The process of the tests is silent: by a value of the submission, or by itself."""
@@ -154,48 +158,62 @@ class _Run:
         """Pass a call to the submission and its answer back."""
         self.calls += 1
         if self.calls > MAX_CALLS:
-            self.fault = masked(Status.BAD_GOLD, f"a case with more than {MAX_CALLS} calls")
-            raise Silence("too many calls")
+            raise Silence(f"more than {MAX_CALLS:,} calls in one case")
+        began = time.monotonic()
         try:
             answer = self._answer(call)
         except Silence as silence:
-            status = CaseStatus.TIMEOUT if silence.late else CaseStatus.RUNTIME_ERROR
+            used_up = silence.late or (self.other is not None and self.other.killed())
+            status = CaseStatus.TIMEOUT if used_up else CaseStatus.RUNTIME_ERROR
             self.fault = self.fault or judged(status, reason=f"in a call, {silence}")
-            answer = json.dumps({"fault": "ended", "kinds": [], "reason": str(silence)}).encode()
+            self.final = True
+            answer = json.dumps({"fault": "ended", "reason": str(silence)}).encode()
+        self.waited += time.monotonic() - began
         tests.send(answer, time.monotonic() + self.limits.wall_seconds)
 
     def _answer(self, call: bytes) -> bytes:
+        if self.final:
+            raise Silence("it had ended")
         if self.other is None:
             self.other = self._start()
         self.other.send(call, time.monotonic() + self.limits.wall_seconds)
         mark = self.submission.nonce.encode()
-        line = self._receive(self.other, self.limits.output_bytes, mark=mark)
+        line = self._receive(self.other, self.limits.output_bytes, mark=mark, spent=self.waited)
         said = parse(line[len(mark) :])
         if said is None:
             raise Silence("it wrote what is no answer")
         if "value" not in said:
             self.fault = faulty(said, None)
+            self.final = said["fault"] != "raised" or "Exception" not in said.get("kinds", ())
         return line[len(mark) :]
 
     def _receive(
-        self, channel: Channel, max_bytes: int, *, start: float = 0.0, mark: bytes = b""
+        self,
+        channel: Channel,
+        max_bytes: int,
+        *,
+        start: float = 0.0,
+        spent: float = 0.0,
+        mark: bytes = b"",
     ) -> bytes:
         """The next line that begins with ``mark``. Who computes on a busy machine gets more time.
+
+        ``start`` is added to the time there is, ``spent`` is what of it is gone, in seconds.
 
         Raises:
             Silence: it did not come.
         """
         limits = self.limits
-        began, used = time.monotonic() + start, channel.cpu_seconds()
+        began, used = time.monotonic() + start - spent, channel.cpu_seconds()
         deadline, last = began + limits.wall_seconds, began + patience(limits)
         while True:
             try:
                 line = channel.receive(deadline, max_bytes)
             except Silence as silence:
-                spent = channel.cpu_seconds() - used
+                computed = channel.cpu_seconds() - used
                 if not silence.late or deadline == last:
                     raise
-                if not starved(self.sandbox, spent, limits.wall_seconds, limits):
+                if not starved(self.sandbox, computed, limits.wall_seconds, limits):
                     raise
                 deadline = last
                 continue
@@ -231,7 +249,7 @@ def program_unit(
     if program is None:
         return []
 
-    def judge() -> Sequence[Judged]:
+    def once() -> Sequence[Judged]:
         run = _Run(
             task=task,
             program=program,
@@ -240,7 +258,15 @@ def program_unit(
             limits=limits,
             stop_at_failure=stop_at_failure,
         )
-        return _filled(run.go(), program.num_cases)
+        try:
+            cases = run.go()
+        except (OSError, SandboxError) as error:
+            cases = [*run.cases, masked(Status.CRASHED, f"the sandbox failed: {error}")]
+        return _filled(cases, program.num_cases)
+
+    def judge() -> Sequence[Judged]:
+        cases = once()
+        return once() if any(one.mask is Status.CRASHED for one in cases) else cases
 
     return [Unit(judge=judge, num_cases=program.num_cases)]
 

@@ -11,6 +11,7 @@ from cogitate.verifiers.code.comparison import same_output
 from cogitate.verifiers.code.extraction import Extracted
 from cogitate.verifiers.code.gold import StdioCase, StdioTask
 from cogitate.verifiers.code.inside.program import NOT_A_PROGRAM
+from cogitate.verifiers.code.packages import wanted_files
 from cogitate.verifiers.code.running import Judged, Unit, ending, judged, masked, run
 
 MAX_CHECKED_OUTPUT = 4 * MIB
@@ -98,9 +99,9 @@ class StdioJudge:
         return said if isinstance(said, dict) else {"stumbled": "no verdict"}
 
 
-def python_stdio(text: str) -> Callable[[bytes, Limits], Program]:
+def python_stdio(text: str, packages: tuple[str, ...]) -> Callable[[bytes, Limits], Program]:
     """The program of a Python submission, by input."""
-    files = {"main.py": text.encode("utf-8", "surrogatepass")}
+    files = {"main.py": text.encode("utf-8", "surrogatepass"), **wanted_files(packages, text)}
     return lambda given, limits: python_program("program", files, stdin=given, limits=limits)
 
 
@@ -140,7 +141,7 @@ def stdio_units(
         if isinstance(build, Judged):
             return build
     else:
-        build = python_stdio(program.text)
+        build = python_stdio(program.text, task.packages)
     return StdioJudge(task=task, sandbox=sandbox, limits=limits, build=build).units()
 
 

@@ -54,6 +54,10 @@ class Parent:
         return json.loads(line)
 
 
+class Ended(BaseException):
+    """The process of the submission has ended; no test can expect that."""
+
+
 class Remote:
     """A function of the submission, by path; calling it runs it in its own process."""
 
@@ -78,8 +82,10 @@ class Remote:
         return value
 
     def _error(self, said: dict) -> BaseException:
-        if said["fault"] == "unplain":
-            error: BaseException = Unplain(said["reason"])
+        if said["fault"] == "ended":
+            error: BaseException = Ended(said["reason"])
+        elif said["fault"] == "unplain":
+            error = Unplain(said["reason"])
         else:
             found = (getattr(builtins, name, None) for name in said.get("kinds", ()))
             kinds = [k for k in found if isinstance(k, type) and issubclass(k, Exception)]

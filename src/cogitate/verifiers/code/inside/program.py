@@ -4,6 +4,7 @@ Only what ``-S`` takes away is put back: ``exit`` and ``quit``.
 """
 
 import builtins
+import posix
 import sys
 from _frozen_importlib_external import SourceFileLoader
 
@@ -13,6 +14,7 @@ NOT_A_PROGRAM = 121  # exit code; says nothing that the submission could gain by
 def main() -> None:
     """Run main.py as ``__main__``, in whose namespace nothing of this file is left."""
     builtins.exit = builtins.quit = sys.exit  # type: ignore[attr-defined]
+    sys.path += [f"{posix.getcwd()}/{folder}" for folder in sys.argv[1:]]
     sys.argv[:] = ["main.py"]
     module, loader = sys.modules["__main__"], SourceFileLoader("__main__", "main.py")
     try:
