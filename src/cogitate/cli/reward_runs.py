@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from cogitate.cli.reward_targets import Fault, Score, completion_of
 from cogitate.config import RunConfig, load_config
@@ -13,16 +12,16 @@ from cogitate.rewards.rubric import Rubric, build_rubric
 from cogitate.schema import Completion, Problem
 from cogitate.tasks.mixture import build_mixture
 from cogitate.text.chat import Chat
-from cogitate.text.templates import ChatTemplate, get_template
+from cogitate.text.templates import ChatTemplate, Template, get_template
 from cogitate.text.think import THINK_OPEN, Parsed, ParseMode
 from cogitate.verifiers.attacks import Attack, from_problems
 from cogitate.verifiers.attacks.distractors import distractors
 
 
-class Reader:
+class Reader(Chat):
     """What a rubric needs of a Chat, where no prompt is rendered: a template without a tokenizer."""
 
-    def __init__(self, template: Any) -> None:
+    def __init__(self, template: Template) -> None:
         self.template = template
 
     def parse(self, completion: Completion, mode: ParseMode = "strict") -> Parsed:
@@ -43,7 +42,7 @@ class RunTarget:
         self._problems: dict[str, Problem] = {}
         self._count = args.problems
         self._rubric: Rubric = build_rubric(
-            config.reward, tasks=self._mixture.tasks, chat=self._reader  # type: ignore[arg-type]
+            config.reward, tasks=self._mixture.tasks, chat=self._reader
         )  # fmt: skip
 
     def rows(self) -> tuple[Attack, ...]:
@@ -112,12 +111,12 @@ class RunTarget:
         ]  # fmt: skip
 
 
-def _layout(template: Any) -> str:
+def _layout(template: Template) -> str:
     style = getattr(template, "style", "line")
     return {"tags": "answer_tag", "boxed": "boxed", "remainder": "boxed"}.get(style, "line")
 
 
-def _reader(config: RunConfig) -> Reader | Chat:
+def _reader(config: RunConfig) -> Chat:
     """The template; with the model's tokenizer where the template comes from there."""
     template = get_template(config.template.name, **config.template.options())
     if not isinstance(template, ChatTemplate):

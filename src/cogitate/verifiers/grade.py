@@ -11,6 +11,7 @@ beside the verdicts, and no row is ever lost to it.
 """
 
 import json
+import math
 import os
 import threading
 import time
@@ -24,7 +25,7 @@ from cogitate.text.think import cut_at_turn_end, split_think
 from cogitate.verdict import Status, Verdict, bad_gold, unparseable, wrong
 
 if TYPE_CHECKING:
-    from cogitate.sandbox.program import Sandbox
+    from cogitate.sandbox.program import Limits, Sandbox
     from cogitate.verifiers.judged import AskJudge
     from cogitate.verifiers.maths import MathsPool
 
@@ -50,7 +51,7 @@ class RowFault(ValueError):
 class Row:
     """What one row asks for. ``template``, ``policy`` and ``arity`` are for mathematics,
     ``question`` for a judge; ``twice`` asks for a second run, which must find nothing of the
-    first."""
+    first; ``seconds`` is how long the verdict of a program may take."""
 
     kind: str
     gold: Any
@@ -61,9 +62,10 @@ class Row:
     prefilled: bool = False
     question: str = ""
     twice: bool = False
+    seconds: float | None = None
 
     @classmethod
-    def from_mapping(cls, row: Mapping[str, Any]) -> "Row":
+    def from_mapping(cls, row: object) -> "Row":
         """The row of a JSON object; names are those of ``cogitate grade``.
 
         Raises:
@@ -81,6 +83,7 @@ class Row:
             prefilled=bool(_optional(row, "prefilled_think", bool)),
             question=_optional(row, "question", str) or "",
             twice=bool(_optional(row, "run_twice", bool)),
+            seconds=_seconds(row.get("must_finish_s")),
         )
 
 
@@ -125,8 +128,8 @@ class RowVerifier:
         if pool is not None and self._owns_pool:
             pool.close()
 
-    def verify(self, row: "Mapping[str, Any] | Row") -> Verdict:
-        """The verdict of one row; ``milliseconds`` is all the time it took.
+    def verify(self, row: object) -> Verdict:
+        """The verdict of one row, a JSON object or a ``Row``; ``milliseconds`` is all its time.
 
         Raises:
             RowFault: the row has no completion or no gold answer, or its kind is not known.
@@ -141,9 +144,7 @@ class RowVerifier:
             verdict = self._verify(asked)
         return replace(verdict, milliseconds=1000.0 * (time.perf_counter() - started))
 
-    def verify_all(
-        self, rows: "Iterable[Mapping[str, Any] | Row]"
-    ) -> "Iterator[Verdict | RowFault]":
+    def verify_all(self, rows: Iterable[object]) -> "Iterator[Verdict | RowFault]":
         """Verdict or fault of every row, in their order, while later rows are being verified.
 
         Takes rows from the iterator only as it goes, so a file of any length fits.
@@ -199,7 +200,7 @@ class RowVerifier:
             gold = _object(row.gold)
             if gold is None:
                 return bad_gold(cause="bad_gold", reason="expected an object with type and tests")
-            return verify_code(gold, text, sandbox=self.use_sandbox())
+            return verify_code(gold, text, sandbox=self.use_sandbox(), limits=_limits(row.seconds))
         if row.kind == "judge":
             from cogitate.verifiers.judged import verify_judge
 
@@ -233,11 +234,12 @@ def grade(row: Mapping[str, Any]) -> Verdict:
     >>> grade({"task_kind": "mcq", "ground_truth": "C", "completion": "Answer: B"}).correct
     False
     """
-    from cogitate.verifiers import shared
+    from cogitate.verifiers.maths.symbolic import default_pool
+    from cogitate.verifiers.shared import shared_sandbox
 
     asked = Row.from_mapping(row)
-    pool = shared.maths_pool() if asked.kind in MATHS_KINDS else None
-    sandbox = shared.sandbox() if asked.kind in CODE_KINDS else "auto"
+    pool = default_pool() if asked.kind in MATHS_KINDS else None
+    sandbox = shared_sandbox() if asked.kind in CODE_KINDS else "auto"
     return RowVerifier(workers=1, sandbox=sandbox, pool=pool).verify(asked)
 
 
@@ -327,6 +329,30 @@ def _optional(row: Mapping[str, Any], name: str, of: type) -> Any:
     if value is not None and (not isinstance(value, of) or (of is int and value is True)):
         raise RowFault("wrong_type", f"{name} is {type(value).__name__}, not {of.__name__}")
     return value
+
+
+def _seconds(value: object) -> float | None:
+    """A positive number of seconds; anything else says nothing."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value < math.inf else None
+
+
+def _limits(seconds: float | None) -> "Limits":
+    """Limits of one case under which a verdict takes at most ``seconds``.
+
+    A busy machine may keep a program waiting, which is then given as much time once more; so one
+    run has two fifths of the time, and little enough processor time that waiting can be told
+    from computing.
+    """
+    from cogitate.verifiers.code import DEFAULT_LIMITS
+
+    if seconds is None:
+        return DEFAULT_LIMITS
+    return replace(
+        DEFAULT_LIMITS,
+        wall_seconds=min(DEFAULT_LIMITS.wall_seconds, 0.4 * seconds),
+        cpu_seconds=min(DEFAULT_LIMITS.cpu_seconds, 0.05 * seconds),
+    )
 
 
 def _text(gold: object) -> str:

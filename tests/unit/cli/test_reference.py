@@ -16,7 +16,7 @@ def test_the_document_is_current() -> None:
 
 def test_every_command_is_in_it() -> None:
     names = [name for name, _ in commands_of(build_parser())]
-    assert len(names) == len(set(names)) == 16
+    assert len(names) == len(set(names)) == 23
     assert {"cogitate run", "cogitate model fetch", "cogitate data check"} <= set(names)
     assert all(f"\n## {name}\n" in reference() for name in names)
 

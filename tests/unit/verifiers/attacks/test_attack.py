@@ -137,16 +137,18 @@ def test_a_reward_that_refuses_everything_fails_too() -> None:
     assert not report.discriminates
 
 
+SOME = tuple(row for i, row in enumerate(MATHS) if i % 4 == 0 or row.plain or "/off-by" in row.id)
+
+
 def test_a_good_reward_passes(verifier: RowVerifier) -> None:
-    report = attack(lambda row: verifier.verify(row.row()).score, rows=MATHS)
+    report = attack(lambda row: verifier.verify(row.row()).score, rows=SOME)
     assert report.ok, [t.attack.id for t in report.failures]
     assert (report.right_score, report.wrong_score) == (1.0, 0.0)
     assert report.of(Finding.REFUSED) == ()
 
 
 def test_another_scale(verifier: RowVerifier) -> None:
-    rows = tuple(row for row in MATHS if row.family == "hedging" or row.plain or "off-by" in row.id)
-    report = attack(lambda row: 3.0 * verifier.verify(row.row()).score - 1.0, rows=rows)
+    report = attack(lambda row: 3.0 * verifier.verify(row.row()).score - 1.0, rows=SOME[::2])
     assert report.ok
     assert (report.right_score, report.wrong_score) == (2.0, -1.0)
 
