@@ -37,7 +37,7 @@ _REMOVED = re.compile(
     | </?[A-Za-z][A-Za-z0-9_-]*\s*/?>          # <think>, </answer>
     | (?:https?|ftp)://[^\s<>"'\u3000-\u9fff]+ # addresses
     | \bwww\.[^\s<>"'\u3000-\u9fff]+
-    | [\w.+-]{1,64}@[\w-]{1,64}\.\w[\w.-]{0,64}
+    | (?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}\.\w[\w.-]{0,64}
     """,
     re.VERBOSE | re.DOTALL,
 )

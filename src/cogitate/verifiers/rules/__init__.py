@@ -1,4 +1,4 @@
-"""Rules for answers that need neither mathematics nor a program: one per kind of answer.
+"""One rule for each kind of answer; mathematics and programs have verifiers of their own.
 
 ``RULES[kind](gold, text)`` is a verdict. It raises nothing, takes time proportional to the text,
 and may be called from several threads. Which kinds there are, what their gold answers look like
@@ -13,10 +13,10 @@ from cogitate.verifiers.rules import (
     choice,
     code_output,
     countdown,
-    gsm8k,
     instructions,
     layout,
     logic,
+    mathematics,
     matrix,
     prose,
     schema_rule,
@@ -40,7 +40,8 @@ RULES: Mapping[str, Rule[Any]] = {
         prose.STEPS,
         prose.REPETITION,
         prose.LENGTH,
-        gsm8k.RULE,
+        mathematics.GSM8K,
+        mathematics.INTEGRATION,
         schema_rule.RULE,
         tools.RULE,
         instructions.RULE,

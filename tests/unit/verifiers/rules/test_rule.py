@@ -63,8 +63,7 @@ JSON = st.recursive(
 
 
 def test_every_kind_has_an_example():
-    missing = RULES.keys() - EXAMPLES.keys()
-    assert missing <= {"integration"}
+    assert RULES.keys() - EXAMPLES.keys() == {"integration"}  # it needs worker processes
     for kind, rule in RULES.items():
         assert rule.kind == kind
 

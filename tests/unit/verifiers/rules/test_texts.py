@@ -171,3 +171,19 @@ def test_gsm8k(gold: str, text: str, right: bool):
 @pytest.mark.parametrize("gold", ["", "many", None, "#### ", [18]])
 def test_gsm8k_golds(gold: object):
     assert GSM8K.check_gold(gold)
+
+
+@pytest.mark.parametrize(
+    "gold",
+    [None, "x", {}, {"integrand": ""}, {"integrand": "2*x", "variable": "3"}, {"integrand": "2*("}],
+)
+def test_integration_golds(gold: object):
+    assert RULES["integration"].check_gold(gold)
+    assert RULES["integration"](gold, "x").status is Status.BAD_GOLD
+
+
+def test_integration():
+    gold = {"integrand": "2*x", "variable": "x"}
+    assert RULES["integration"].check_gold(gold) is None
+    assert RULES["integration"](gold, "<answer>x**2 + C</answer>").correct is True
+    assert RULES["integration"](gold, "<answer>\\int 2x dx</answer>").correct is False
