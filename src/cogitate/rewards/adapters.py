@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from cogitate.rewards.adapters_worker import SETTINGS
 from cogitate.rewards.isolated import CORES, START_SECONDS, library_path
 from cogitate.sandbox.program import Sandbox
 from cogitate.text.think import has_visible_text
@@ -25,7 +26,8 @@ MAX_ANSWER_CHARS = 20_000
 class ForeignScorer:
     """A scorer in worker processes. ``engine`` names it in verdicts.
 
-    ``target`` is a function of ``rewards/adapters_worker.py``; ``settings`` go with every request.
+    ``target`` is a function of ``rewards/adapters_worker.py``; ``settings`` are what its process
+    loads when it starts.
     """
 
     def __init__(
@@ -34,14 +36,15 @@ class ForeignScorer:
         environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.engine = engine
-        self._settings = dict(settings)
+        own = json.dumps({"target": target, **settings})
         limits = WorkerLimits(
             wall_seconds=seconds, cpu_seconds=CORES * seconds, memory_bytes=memory_mb * 2**20,
             start_seconds=START_SECONDS,
         )  # fmt: skip
         self._pool = WorkerPool(
             f"cogitate.rewards.adapters_worker:{target}", workers, limits=limits, sandbox=sandbox,
-            path=library_path() if sandbox is not None else None, environment=environment,
+            path=library_path() if sandbox is not None else None,
+            environment={**(environment or {}), SETTINGS: own},
         )  # fmt: skip
         self._healthy: dict[str, bool] = {}
         self._lock = threading.Lock()
@@ -52,7 +55,7 @@ class ForeignScorer:
         Raises:
             WorkerFailure: it gave no reply.
         """
-        return self._pool.call({**self._settings, **request}, wall_seconds=seconds)["value"]
+        return self._pool.call(request, wall_seconds=seconds)["value"]
 
     def score(self, entry: Mapping[str, Any], answer: str) -> float:
         """The scorer's own number.
@@ -60,7 +63,7 @@ class ForeignScorer:
         Raises:
             WorkerFailure: it raised, hung or died.
         """
-        found = self._pool.call({**self._settings, "entry": dict(entry), "answer": answer})
+        found = self._pool.call({"entry": dict(entry), "answer": answer})
         value = float(found["value"])
         if not math.isfinite(value):
             raise WorkerFailure(f"the scorer gave {value}")

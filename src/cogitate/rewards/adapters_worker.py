@@ -7,33 +7,39 @@ import asyncio
 import importlib
 import json
 import logging
+import os
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from cogitate.rewards.packing import unpack
 
+SETTINGS = "COGITATE_SCORER"
+"""Environment variable with what the process is to load, as JSON."""
+
 
 def score_gym(request: Mapping[str, Any]) -> dict[str, Any]:
     """The mark that a reasoning-gym data set gives an answer, in [0, 1]."""
-    dataset = _gym_dataset(request["dataset"], json.dumps(request["settings"], sort_keys=True))
     entry = unpack(request["entry"]["packed"])
-    return {"value": float(dataset.score_answer(request["answer"], entry))}
-
-
-@cache
-def _gym_dataset(name: str, settings: str) -> Any:
-    gym: Any = importlib.import_module("reasoning_gym")
-    return gym.create_dataset(name, **json.loads(settings))
+    return {"value": float(_loaded.score_answer(request["answer"], entry))}
 
 
 def ask_environment(request: Mapping[str, Any]) -> dict[str, Any]:
     """Rows of a ``verifiers`` environment, or the reward that its rubric gives a completion."""
-    environment = _environment(request["environment"], json.dumps(request["arguments"]))
     if "rows" in request:
-        return {"value": environment.rows(request["rows"], request["limit"])}
+        return {"value": _loaded.rows(request["rows"], request["limit"])}
     entry = request["entry"]
-    return {"value": environment.score(entry["split"], entry["row"], request["answer"])}
+    return {"value": _loaded.score(entry["split"], entry["row"], request["answer"])}
+
+
+def _load(settings: str) -> Any:
+    """What the requests of this process are about; loading may take its time."""
+    found: dict[str, Any] = json.loads(settings)
+    if found["target"] == "score_gym":
+        gym: Any = importlib.import_module("reasoning_gym")
+        return gym.create_dataset(found["dataset"], **found["settings"])
+    if found["target"] == "ask_environment":
+        return _Environment(found["environment"], found["arguments"])
+    raise ValueError(f"unknown target {found['target']}")
 
 
 class _Environment:
@@ -117,11 +123,6 @@ class _Errors(logging.Handler):
         self.said.append(record.getMessage()[:300])
 
 
-@cache
-def _environment(name: str, arguments: str) -> _Environment:
-    return _Environment(name, json.loads(arguments))
-
-
 def _messages(prompt: Any) -> list[list[str]]:
     """(role, text) of each message of a prompt."""
     if isinstance(prompt, str):
@@ -134,3 +135,6 @@ def _messages(prompt: Any) -> list[list[str]]:
             raise ValueError("a prompt with something other than text")
         found.append([role, content])
     return found
+
+
+_loaded: Any = _load(os.environ[SETTINGS]) if SETTINGS in os.environ else None

@@ -196,7 +196,7 @@ class _ThreadOutput:
 
     captured: ClassVar[set[int]] = set()
 
-    def __init__(self, stream: TextIO, kept: list[str]) -> None:
+    def __init__(self, stream: Any, kept: list[str]) -> None:
         self._stream = stream
         self._kept = kept
 

@@ -8,7 +8,9 @@ cause "timeout" or "crashed".
 
 import json
 import os
+import shutil
 import sys
+import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +21,14 @@ from cogitate.errors import ConfigError
 from cogitate.rewards.calling import CAUSES, Failure, Score, to_score
 from cogitate.rewards.config import CustomRewardConfig
 from cogitate.rewards.guard import content_seed
+from cogitate.rewards.isolated_worker import SETTINGS
 from cogitate.schema import Completion, Problem
 from cogitate.verifiers.pool import WorkerFailure, WorkerLimits, WorkerPool, WorkerTimeout
 
 TARGET = "cogitate.rewards.isolated_worker:answer"
 START_SECONDS = 120.0
 """For loading the user's file, which may import a lot."""
+MAX_COPY_BYTES = 64 * 2**20
 CORES = 64
 """The limit of CPU time is that of wall-clock time on so many cores."""
 
@@ -40,12 +44,12 @@ class IsolatedCalls:
     def __init__(self, config: CustomRewardConfig, *, name: str) -> None:
         self.name = name
         self.each = config.each
-        self._settings = {
-            "path": _absolute(config.path), "signature": config.signature,
-            "messages": config.messages,
-        }  # fmt: skip
+        self._path = config.path
         self._timeout = config.call_seconds
-        self._pool = _pool(config)
+        path, self._copy = _absolute(config.path), None
+        if config.sandbox:
+            path, self._copy = _readable(path)
+        self._pool = _pool(config, path)
         self._threads = ThreadPoolExecutor(config.workers, thread_name_prefix=f"reward {name}")
         self._finalizer = weakref.finalize(self, _end, self._pool, self._threads)
         self.signature = self._describe()
@@ -62,11 +66,12 @@ class IsolatedCalls:
     def close(self) -> None:
         """End the processes."""
         self._finalizer()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     def _call(self, problem: Problem, completions: Sequence[Completion]) -> list[Score]:
         try:
-            request = {**self._settings, **_plain(problem, completions)}
-            found = self._pool.call(request)
+            found = self._pool.call(_plain(problem, completions))
         except WorkerTimeout:
             reason = f"gave no result within {self._timeout:g} s, and its process was killed"
             return [Failure(cause="timeout", reason=reason)] * len(completions)
@@ -78,16 +83,13 @@ class IsolatedCalls:
         return _scores(found, len(completions))
 
     def _describe(self) -> str:
-        """Load the function in a worker, and say how it is called."""
+        """Start a worker, which loads the function, and say how it is called."""
         try:
-            found = self._pool.call(
-                {**self._settings, "describe": True},
-                wall_seconds=max(START_SECONDS, self._timeout),
-            )
+            found = self._pool.call({"describe": True})
         except WorkerFailure as error:
             self.close()
             raise ConfigError(
-                f"reward.custom {self._settings['path']}: its process ended while the file was "
+                f"reward.custom {self._path}: its process ended while the file was "
                 f"loaded: {_said(error)}. Run the file by itself (python FILE), and give it more "
                 "memory_mb if it imports something large."
             ) from error
@@ -97,21 +99,56 @@ class IsolatedCalls:
         return str(found["signature"])
 
 
-def _pool(config: CustomRewardConfig) -> WorkerPool:
+def _pool(config: CustomRewardConfig, path: str) -> WorkerPool:
     limits = WorkerLimits(
         wall_seconds=config.call_seconds,
         cpu_seconds=CORES * config.call_seconds,
         memory_bytes=config.memory_mb * 2**20,
         start_seconds=START_SECONDS,
     )
+    own = json.dumps(
+        {"path": path, "signature": config.signature, "messages": config.messages}
+    )  # fmt: skip
     if not config.sandbox:
         # The user's own code on the user's own machine: it may need its keys, caches and devices.
-        return WorkerPool(TARGET, config.workers, limits=limits, environment=dict(os.environ))
+        environment = {**os.environ, SETTINGS: own}
+        return WorkerPool(TARGET, config.workers, limits=limits, environment=environment)
     from cogitate.verifiers.shared import shared_sandbox
 
-    folder = str(Path(_absolute(config.path).rpartition(":")[0]).parent)
-    path = (*library_path(), folder)
-    return WorkerPool(TARGET, config.workers, limits=limits, sandbox=shared_sandbox(), path=path)
+    return WorkerPool(
+        TARGET, config.workers, limits=limits, sandbox=shared_sandbox(),
+        path=(*library_path(), str(Path(path.rpartition(":")[0]).parent)),
+        environment={SETTINGS: own},
+    )  # fmt: skip
+
+
+def _readable(path: str) -> tuple[str, "tempfile.TemporaryDirectory[str] | None"]:
+    """The file where a sandbox can read it, and the directory of a copy if one was needed.
+
+    Programs in a sandbox may run as somebody else, who cannot look into private folders.
+
+    Raises:
+        ConfigError: the folder is private and too large to be copied.
+    """
+    file, _, function = path.rpartition(":")
+    folder, name = Path(file).parent, Path(file).name
+    try:
+        modes = folder.stat().st_mode & 0o005, Path(file).stat().st_mode & 0o004
+        if modes == (0o005, 0o004):
+            return path, None
+        size = sum(item.stat().st_size for item in folder.rglob("*") if item.is_file())
+        if size > MAX_COPY_BYTES:
+            raise ConfigError(
+                f"reward.custom: the folder of {file} is private, and with {size >> 20} MiB too "
+                "large to be copied for the sandbox. Put the file into a folder of its own."
+            )
+        copy = tempfile.TemporaryDirectory(prefix="cogitate-reward-")
+        shutil.copytree(folder, copy.name, dirs_exist_ok=True)
+        for item in (Path(copy.name), *Path(copy.name).rglob("*")):
+            item.chmod(0o755 if item.is_dir() else 0o644)
+    except OSError as error:
+        raise ConfigError(f"reward.custom: {file} cannot be read: {error}.") from error
+    return f"{Path(copy.name) / name}:{function}", copy
 
 
 def library_path() -> tuple[str, ...]:

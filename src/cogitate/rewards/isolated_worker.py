@@ -1,9 +1,11 @@
 """What runs in the process of an isolated reward function. Imports no torch.
 
-One request is one call: the settings of the function with a problem and its completions as JSON.
-The function is loaded by the first request and kept.
+The function is loaded when the process starts, which has a time limit of its own; one request is
+one call: a problem and its completions as JSON.
 """
 
+import json
+import os
 import random
 import sys
 from collections.abc import Mapping
@@ -19,24 +21,20 @@ from cogitate.rewards.calling import (
     Score,
 )
 
-_callers: dict[tuple[str, str, bool], Caller] = {}
+SETTINGS = "COGITATE_REWARD"
+"""Environment variable with the settings of the function, as JSON."""
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """The scores of one call as ``{"scores": [number or [cause, reason], ...]}``.
 
-    With ``describe`` it only loads the function and says how it is called.
+    With ``describe`` it only says how the function is called, or why it cannot be loaded.
     """
-    key = (request["path"], request["signature"], request["messages"])
-    try:
-        if key not in _callers:
-            path, signature, messages = key
-            _callers[key] = Caller(path, signature=signature, messages=messages)  # type: ignore[arg-type]
-    except ConfigError as error:
-        return {"error": str(error)}
-    caller = _callers[key]
+    if isinstance(_caller, str):
+        return {"error": _caller}
+    assert _caller is not None, "started without settings"
     if request.get("describe"):
-        return {"signature": caller.signature}
+        return {"signature": _caller.signature}
     _seed(request["seed"])
     completions = [
         PlainCompletion(
@@ -47,10 +45,21 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
         )
         for sent in request["completions"]
     ]
-    scores = caller.scores(_problem(request["problem"]), completions)
+    scores = _caller.scores(_problem(request["problem"]), completions)
     if any(isinstance(score, Failure) and score.cause == "memory" for score in scores):
         raise MemoryError  # what has leaked stays here, so the pool replaces this process
     return {"scores": [_sent(score) for score in scores]}
+
+
+def _load(settings: str) -> Caller | str:
+    """The function, or in words why it cannot be used."""
+    found = json.loads(settings)
+    try:
+        return Caller(
+            found["path"], signature=found["signature"], messages=found["messages"]
+        )  # fmt: skip
+    except ConfigError as error:
+        return str(error)
 
 
 def _problem(plain: Mapping[str, Any]) -> PlainProblem:
@@ -75,3 +84,6 @@ def _seed(seed: int) -> None:
 
 def _sent(score: Score) -> Any:
     return [score.cause, score.reason] if isinstance(score, Failure) else score
+
+
+_caller: Caller | str | None = _load(os.environ[SETTINGS]) if SETTINGS in os.environ else None
