@@ -102,6 +102,8 @@ class MathVerify:
             [sys.executable, __file__, "--serve"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
+        assert self._process.stdout is not None
+        self._process.stdout.readline()  # imports do not count
         return self._process
 
     def close(self) -> None:
@@ -120,6 +122,7 @@ def serve() -> None:
     from math_verify import parse, verify
 
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    print("ready", flush=True)
     parsed = functools.lru_cache(maxsize=4096)(lambda text: parse(text))
     for line in sys.stdin:
         request = json.loads(line)

@@ -255,7 +255,8 @@ def _equation(gold: Gold) -> Pairs:
     yield "spaces", f"{left} = {right}"
     if "=" not in right:
         yield "sides exchanged", f"{right} = {left}"
-        for rule, other in _rearranged(right):
+        words = re.fullmatch(r"[A-Z]{2,}", right)  # SRMC is a name, not a product
+        for rule, other in () if words else _rearranged(right):
             yield f"right side: {rule}", f"{left} = {other}"
         if rational(right) is not None:
             yield "without the name", right
@@ -346,7 +347,6 @@ def _setting(gold: Gold) -> Pairs:
 
 def _sentence(gold: Gold) -> Pairs:
     yield "blanks doubled", gold.text.replace(" ", "  ")
-    yield from _formula_styles(gold.text)
 
 
 _BY_KIND: dict[Kind, Callable[[Gold], Pairs]] = {
