@@ -20,9 +20,10 @@ from cogitate.verifiers.grade import BAD_ROW, CODE_KINDS, RowFault, RowVerifier,
 
 MAX_LINE_BYTES = 64 * 2**20
 """Longest line that is read as a row, bytes."""
-WRONG_WORDS = frozenset(
-    "wrong unparseable truncated runtime_error resource_limit output_limit compile_error".split()
-)
+WRONG_WORDS = (
+    "wrong", "unparseable", "truncated", "runtime_error", "resource_limit", "output_limit",
+    "compile_error",
+)  # fmt: skip
 """Values of expected_status that mean a wrong answer."""
 
 
@@ -315,4 +316,3 @@ def _finish(stream: io.BufferedWriter) -> None:
     stream.flush()
     os.fsync(stream.fileno())
     stream.close()
-

@@ -81,8 +81,8 @@ def _add_target(parser: Parser) -> None:
 
 
 def _test(args: argparse.Namespace) -> int:
-    from cogitate.cli.reward_targets import open_target
     from cogitate.cli.reward_checks import check_row, check_text, row_text, run_checks
+    from cogitate.cli.reward_targets import open_target
 
     with open_target(args) as target:
         if args.row is not None:

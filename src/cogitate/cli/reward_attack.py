@@ -95,4 +95,3 @@ def _conclusion(report: AttackReport) -> str:
     if not failures:
         return "right and wrong answers earn the same"
     return f"{failures} of {len(report.trials)} rows show a fault"
-

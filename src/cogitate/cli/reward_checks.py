@@ -16,10 +16,11 @@ from cogitate.verdict import Verdict
 from cogitate.verifiers.attacks import Attack
 
 GARBAGE = (
-    "", " ", "\n" * 2000, "\x00", "\ud800", "\u202e24", "\u200b", "\U0001f389" * 50, "{}", "[" * 3000,
-    "null", "NaN", "-inf", "1e999", "9**9**9**9", "</think>", "<think>" * 2000, "<answer></answer>",
-    "\\boxed{" * 2000, "\\boxed{}", "\\frac{1}{0}", "$" * 5000, "```python\n```", "a" * 200_000,
-    "%s %d {0} {x.__class__}", "__import__('os').getpid()", "Answer:", "\r\n\t\v\f", "<|im_end|>",
+    "", " ", "\n" * 2000, "\x00", "\ud800", "\u202e24", "\u200b", "\U0001f389" * 50, "{}",
+    "[" * 3000, "null", "NaN", "-inf", "1e999", "9**9**9**9", "</think>", "<think>" * 2000,
+    "<answer></answer>", "\\boxed{" * 2000, "\\boxed{}", "\\frac{1}{0}", "$" * 5000,
+    "```python\n```", "a" * 200_000, "%s %d {0} {x.__class__}", "__import__('os').getpid()",
+    "Answer:", "\r\n\t\v\f", "<|im_end|>",
 )  # fmt: skip
 """Completions that mean nothing. They may earn anything finite, but must not break a reward."""
 SAME = 1e-9
@@ -263,5 +264,3 @@ def _examples(rows: Sequence[Attack], scores: dict[str, Score]) -> tuple[str, ..
 def _plain(score: Score) -> float | None:
     value = number(score)
     return value if math.isfinite(value) else None
-
-

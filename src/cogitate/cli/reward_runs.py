@@ -19,7 +19,7 @@ from cogitate.verifiers.attacks.distractors import distractors
 
 
 class Reader(Chat):
-    """What a rubric needs of a Chat, where no prompt is rendered: a template without a tokenizer."""
+    """What a rubric needs of a Chat where no prompt is rendered: a template, no tokenizer."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
@@ -125,7 +125,7 @@ def _reader(config: RunConfig) -> Chat:
         from cogitate.models.fetch import resolve_model
         from cogitate.text.tokenizer import Tokenizer
 
-        tokenizer = Tokenizer.from_directory(resolve_model(config.model.path, offline=True))
+        tokenizer = Tokenizer.from_directory(resolve_model(config.model.source, offline=True))
         return Chat(tokenizer, template)
     except CogitateError:  # parsing does not need it, unless the template opens the thinking
         return Reader(template)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from cogitate.errors import ConfigError, DataError
 from cogitate.verdict import Verdict
@@ -13,13 +13,11 @@ from cogitate.verifiers.attacks import Attack, corpus, from_problems
 from cogitate.verifiers.attacks.corpus import in_layout
 from cogitate.verifiers.grade import CODE_KINDS, RowFault, RowVerifier, known_kinds, unknown_kind
 
-if TYPE_CHECKING:
-    from cogitate.rewards.isolated import IsolatedCalls
-
 LAYOUTS = ("boxed", "answer_tag", "hash4", "plain", "line")
-HOSTILE = frozenset(
-    "hostile resource escape reading-answers equality early-exit fake-result input-mutation".split()
-)
+HOSTILE = (
+    "hostile", "resource", "escape", "reading-answers", "equality", "early-exit", "fake-result",
+    "input-mutation",
+)  # fmt: skip
 """Families that are about attacks and not about right and wrong answers."""
 
 
@@ -119,7 +117,7 @@ class FunctionTarget:
             sandbox=args.sandboxed, workers=workers,
         )  # fmt: skip
         self._problems = read_problems(args)
-        self._calls: IsolatedCalls = IsolatedCalls(config, name=path.rpartition(":")[2])
+        self._calls = IsolatedCalls(config, name=path.rpartition(":")[2])
         self._threads = ThreadPoolExecutor(workers)
         self.layout = args.layout if args.layout != "auto" else self._find_layout()
         self.name = f"{path} ({self._calls.signature} signature, layout {self.layout})"

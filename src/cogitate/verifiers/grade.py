@@ -180,7 +180,9 @@ class RowVerifier:
 
     def _verify(self, row: Row) -> Verdict:
         if len(row.completion) > MAX_COMPLETION_CHARS:
-            return wrong(cause="too_long", reason=f"longer than {MAX_COMPLETION_CHARS:,} characters")
+            return wrong(
+                cause="too_long", reason=f"longer than {MAX_COMPLETION_CHARS:,} characters"
+            )
         if row.kind in OWN_KINDS:
             text = final_part(row.completion, prefilled=row.prefilled)
             return _truncated() if text is None else self._verify_own(row, text)
@@ -333,8 +335,9 @@ def _optional(row: Mapping[str, Any], name: str, of: type) -> Any:
 
 def _seconds(value: object) -> float | None:
     """A positive number of seconds; anything else says nothing."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 < value < math.inf else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < math.inf else None
 
 
 def _limits(seconds: float | None) -> "Limits":

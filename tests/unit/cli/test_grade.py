@@ -168,7 +168,9 @@ class TestCheck:
             ({"expected_status": "??"}, (False, None)),
         ],
     )
-    def test_what_rows_expect(self, row: dict[str, Any], expected: tuple[bool, bool | None]) -> None:
+    def test_what_rows_expect(
+        self, row: dict[str, Any], expected: tuple[bool, bool | None]
+    ) -> None:
         assert expectation(row) == expected
 
 

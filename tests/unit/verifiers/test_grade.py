@@ -73,7 +73,9 @@ class TestCompletions:
         assert not verifier.verify(row(f"{good} bye", layout, "format")).correct
         assert verifier.verify(row(f"{good}<|im_end|> bye", layout, "format")).correct
 
-    def test_a_completion_beyond_all_bounds_is_wrong(self, verifier: RowVerifier, monkeypatch) -> None:
+    def test_a_completion_beyond_all_bounds_is_wrong(
+        self, verifier: RowVerifier, monkeypatch
+    ) -> None:
         monkeypatch.setattr(grading, "MAX_COMPLETION_CHARS", 10)
         verdict = verifier.verify(row("\\boxed{57}  "))
         assert (verdict.status, verdict.cause) == (Status.WRONG, "too_long")
@@ -110,7 +112,9 @@ class TestOptions:
             return Verdict(status=Status.WRONG, cause="judged")
 
         with RowVerifier(judge=judge) as verifier:
-            verdict = verifier.verify(row("<think>x</think>a river", "the Loire", "judge", question="Which?"))
+            verdict = verifier.verify(
+                row("<think>x</think>a river", "the Loire", "judge", question="Which?")
+            )
         assert verdict.cause == "judged"
         assert asked == [("Which?", "the Loire", "a river")]
 
@@ -261,7 +265,10 @@ PIECES = ("<think>", "</think>", "\\boxed{57}", "\\boxed{58}", "<|im_end|>", " a
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.sampled_from(["math", "mcq", "format", "gsm8k", "judge"]))
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+    st.sampled_from(["math", "mcq", "format", "gsm8k", "judge"]),
+)
 def test_any_completion_gets_a_verdict(completion: str, kind: str) -> None:
     golds = {"mcq": "B", "format": "<think>...</think>"}
     verdict = grade(row(completion, golds.get(kind, "57"), kind))

@@ -194,7 +194,9 @@ def _general_templates() -> tuple[dict[str, Any], ...]:
     found = {}
     for template, _ in _templates():
         text = " ".join(str(template.get(part, "")) for part in ("answer", "final", "completion"))
-        numbers = re.search(_SEEDED if template["class"] == "hostile" else r"\d", _PLACE.sub("", text))
+        numbers = re.search(
+            _SEEDED if template["class"] == "hostile" else r"\d", _PLACE.sub("", text)
+        )
         about_numbers = {"integers", "one_integer"} & set(_listed(template.get("seeds", ())))
         special = "gold" in template or template["id"] in ("plain", "off-by-one")
         if template["kind"] == "math" and about_numbers and not numbers and not special:

@@ -22,7 +22,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One row with its score. ``score`` is None where there is none, ``fault`` says why in words."""
+    """One row with its score; where there is none, ``fault`` says why in words."""
 
     attack: Attack
     finding: Finding
@@ -97,8 +97,7 @@ class AttackReport:
             "right_score": self.right_score,
             "wrong_score": self.wrong_score,
             "classes": {
-                family: {str(f): n for f, n in counts.items()}
-                for family, counts in self.families()
+                family: {str(f): n for f, n in counts.items()} for family, counts in self.families()
             },
             "trials": [t.to_dict() for t in self.trials if t.finding is not Finding.RIGHT],
         }

@@ -108,7 +108,9 @@ def always_refuses(row: Attack) -> float:
     return 0.0
 
 
-MATHS = tuple(row for row in corpus(["math"]) if row.correct is not None and len(row.completion) < 10_000)
+MATHS = tuple(
+    row for row in corpus(["math"]) if row.correct is not None and len(row.completion) < 10_000
+)
 
 
 @pytest.mark.parametrize(
