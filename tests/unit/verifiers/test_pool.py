@@ -16,7 +16,7 @@ from cogitate.verifiers.pool import (
     WorkerTimeout,
 )
 
-FUNCTIONS = '''
+FUNCTIONS = """
 import os, subprocess, sys, time
 
 def echo(payload):
@@ -65,7 +65,7 @@ def unspeakable():
 
 def environment():
     return dict(os.environ)
-'''
+"""
 QUICK = WorkerLimits(wall_seconds=20.0, memory_bytes=2 << 30)
 
 
@@ -196,14 +196,10 @@ def test_wrong_settings_are_refused() -> None:
         WorkerPool("a.b")
 
 
-def test_the_environment_is_empty_of_ours(
-    modules: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_empty_of_ours(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SECRET", "hunter2")
     given = {"GIVEN": "1"}
-    with WorkerPool(
-        "pool_functions:whatever", 1, path=(str(modules),), environment=given
-    ) as found:
+    with WorkerPool("pool_functions:whatever", 1, path=(str(modules),), environment=given) as found:
         seen = found.call({"do": "environment"})
     assert "MY_SECRET" not in seen
     assert seen["GIVEN"] == "1"

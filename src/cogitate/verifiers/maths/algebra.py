@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from cogitate.verifiers.maths.polynomials import ONE, Quotient, factor
 from cogitate.verifiers.maths.powers import Powers, Undefined, generator, is_soft, number
-from cogitate.verifiers.maths.trees import Node
+from cogitate.verifiers.maths.trees import Node, TooLarge
 
 MAX_FACTORIAL = 5000
 _TRIG = ("sin", "cos", "tan", "cot", "sec", "csc")
@@ -66,6 +66,8 @@ class Algebra(Powers):
                 known = (node, self.visit(node))
             except ZeroDivisionError:
                 raise Undefined("division by zero") from None
+            except RecursionError:
+                raise TooLarge("depth") from None
             self.known[id(node)] = known
         return known[1]
 

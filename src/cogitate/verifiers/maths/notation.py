@@ -86,14 +86,14 @@ _NUMBER = r"(?:\d++(?:\.\d*+(?!\.))?|\.\d++)(?:[eE][+-]?\d{1,4}(?![\w.]))?"
 
 
 def _pattern(grouped: bool) -> re.Pattern[str]:
-    thousands = rf"(?<![\d.,]){_THOUSANDS}|(?<!\d\ )" if grouped else ""
+    thousands = rf"(?<![\d.,]){_THOUSANDS}|" if grouped else ""
     return re.compile(
         rf"""\\(?:(?P<text>{_TEXT})|(?P<upright>{_UPRIGHT})|(?P<inline>{_INLINE}))\s*
           \{{(?P<content>(?:[^{{}}]++|\{{[^{{}}]*+\}})*+)\}}
         | \\mathbb\s*(?:\{{\s*(?P<field>[A-Z])\s*\}}|(?P<bare_field>[A-Z]))
         | \\(?P<edge>begin|end)\s*\{{\s*(?P<name>[A-Za-z]+\*?)\s*\}}(?:\s*\{{[lcr|\s]*\}})?
         | \\(?:left|right|[bB]igg?[lrm]?|middle)(?![A-Za-z])\s*(?P<no_bracket>\.)?
-        | (?P<command>\\[A-Za-z]+\*?|\\.)
+        | (?P<command>\\[A-Za-z]+|\\.)
         | (?P<number>{thousands}{_NUMBER})
         | (?P<letters>[A-Za-z]+)
         | (?P<dots>\.\.\.+)
@@ -323,7 +323,7 @@ def _wrapped(match: re.Match[str]) -> list[str]:
     if word in ("and", "or", "%", "percent", "degrees", "degree"):
         return [{"degrees": "°", "degree": "°", "percent": "%"}.get(word, word)]
     if not word:
-        return [","] if "," in content else []
+        return ["\\ldots"] if "..." in content else [","] if "," in content else []
     return [f"\\text{{{content}}}"]
 
 

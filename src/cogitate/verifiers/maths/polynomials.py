@@ -20,7 +20,7 @@ Polynomial = dict[Monomial, Fraction]
 MAX_BITS = 65536
 """Of one integer, about 20,000 digits."""
 MAX_WORK = 20_000
-"""Products of terms in one comparison; long numbers count more. About a tenth of a second."""
+"""Products of terms in one comparison, long terms and numbers counting more: a tenth of a second."""
 ONE = Fraction(1)
 _TRIAL = 2000
 
@@ -100,11 +100,11 @@ class Arithmetic:
         return Quotient({(): ONE}) if top == bottom else Quotient(top, bottom)
 
     def product(self, a: Polynomial, b: Polynomial) -> Polynomial:
-        self.work += len(a) * len(b)
-        if self.work > MAX_WORK:
-            raise TooLarge("work")
         found: Polynomial = {}
         for left, left_coefficient in a.items():
+            self.work += (1 + len(left)) * len(b)
+            if self.work > MAX_WORK:
+                raise TooLarge("work")
             for right, right_coefficient in b.items():
                 coefficient = left_coefficient * right_coefficient
                 self.work += check_size(coefficient) >> 8

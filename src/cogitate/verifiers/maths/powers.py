@@ -84,7 +84,7 @@ class Powers(Arithmetic):
         if base.rational is not None:
             return number(base.rational**exponent)
         terms = max(len(base.top), len(base.bottom))
-        if math.comb(min(abs(exponent), 100) + terms - 1, terms - 1) > _MAX_EXPANDED:
+        if math.comb(min(abs(exponent), 1000) + terms - 1, terms - 1) > _MAX_EXPANDED:
             return (
                 self.root_of_sum(base.top, Fraction(exponent))
                 if base.is_polynomial

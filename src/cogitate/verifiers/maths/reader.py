@@ -82,20 +82,13 @@ class _Reader:
 
     def value(self, parts: list[str]) -> Value:
         """What tokens are, lists included."""
-        self.level += 1
-        if self.level > MAX_LEVELS:
-            raise TooLarge("depth")
-        try:
-            parts = trimmed(parts)
-            if not parts:
-                return Opaque("", "empty")
-            parts = french_brackets(parts)
-            items = split(parts, _SEPARATORS)
-            if len(items) == 1:
-                return self.one(parts)
-            return self.listing("", items, joined="and" in parts)
-        finally:
-            self.level -= 1
+        parts = french_brackets(trimmed(parts))
+        if not parts:
+            return Opaque("", "empty")
+        items = split(parts, _SEPARATORS)
+        if len(items) == 1:
+            return self.one(parts)
+        return self.listing("", items, joined="and" in parts)
 
     def listing(self, brackets: str, items: list[list[str]], *, joined: bool = False) -> Value:
         """Members between separators; those with a plus-minus count twice."""
@@ -121,6 +114,9 @@ class _Reader:
         """What tokens without a separator at their top level are."""
         if parts == ["\\ldots"]:
             return Opaque("\\ldots")
+        self.level += 1
+        if self.level > MAX_LEVELS:
+            raise TooLarge("depth")
         for reading in (
             self.relation,
             self.plus_minus,
@@ -129,11 +125,15 @@ class _Reader:
             self.bracketed,
             self.words,
             self.ratio,
+            self.scalar,
         ):
             found = reading(parts)
             if found is not None:
-                return found
-        return self.scalar(parts)
+                break
+        else:
+            raise AssertionError("the last reading takes anything")
+        self.level -= 1
+        return found
 
     def plus_minus(self, parts: list[str]) -> Value | None:
         """All choices of signs; a minus-plus is the opposite of the plus-minus before it."""
@@ -152,6 +152,8 @@ class _Reader:
         sides, operators = split_with(parts, _RELATIONS)
         if not operators:
             return None
+        if len(sides) > MAX_ITEMS:
+            raise TooLarge("items")
         if not sides[0]:
             # "= 5" and "\approx 5" continue what the text around them says.
             if operators[0] not in ("=", "\\approx"):

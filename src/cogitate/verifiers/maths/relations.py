@@ -86,7 +86,9 @@ def names_value(relation: Relation) -> bool:
     if not isinstance(first, Scalar):
         return isinstance(first, Listing) and all(map(is_symbol, first.items))
     names = symbols(first.node)
-    return bool(names) and not has_numeral(first.node) and not any(n[0].isdigit() for n in names)
+    alone = first.node[0] in ("neg", "pow", "inv", "frac", "fn") and len(names) == 1
+    plain = not has_numeral(first.node) and not any(n[0].isdigit() for n in names)
+    return bool(names) and plain and not (alone and first.node[1] != "abs")
 
 
 def has_numeral(node: Node) -> bool:

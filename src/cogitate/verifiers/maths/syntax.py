@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from cogitate.verifiers.maths.cursor import SYMBOLS, Cursor
 from cogitate.verifiers.maths.notation import FUNCTIONS, is_number, is_text, is_whole, words
-from cogitate.verifiers.maths.trees import Malformed, Node, Unevaluated, number
+from cogitate.verifiers.maths.trees import Malformed, Node, TooLarge, Unevaluated, number
 
 _EXPLICIT_CALL = "fghFGH"
 _CONSTANTS = ("\\pi", "e", "i", "\\infty")
@@ -37,7 +37,10 @@ def parse_expression(parts: list[str]) -> Node:
         Malformed: they are none.
     """
     parser = _Parser(parts)
-    node = parser.expression()
+    try:
+        node = parser.expression()
+    except RecursionError:
+        raise TooLarge("depth") from None
     if parser.at < len(parser.parts):
         raise Malformed(f"unexpected {parser.peek()[:20]}")
     return node
@@ -91,6 +94,8 @@ class _Parser(Cursor):
             return False
         if token == "|":
             return not self.bars
+        if token in _UNEVALUATED:
+            raise Unevaluated(token)
         if is_number(token):
             return not is_number(self.parts[self.at - 1])
         return (token[0].isalpha() and token not in ("and", "or")) or token in _STARTERS

@@ -12,7 +12,7 @@ s sec second|min minute|h hr hour|day|week|wk|month|yr year|ms millisecond
 ml mL milliliter millilitre|l L liter litre|gal gallon|cup|quart|pint
 km/h kmh kmph kph kilometerperhour|mph mileperhour mi/h|m/s mps meterpersecond
 usd dollar buck|cent ¢|eur euro|gbp|yuan rmb 元 cny|rupee inr|yen jpy
-n newton|j joule|kj|w watt|kw|kwh|pa pascal|hz hertz|v volt|a amp ampere|ohm|k kelvin|mol mole
+n newton|j joule|kj|w watt|kw|kwh|pa pascal|hz hertz|v volt|a amp ampere|ohm|K kelvin|mol mole
 rad radian|° degree deg|°c celsius|°f fahrenheit|% percent|unit|erg|ev|cal calorie
 """
 _SAME = {
@@ -45,7 +45,7 @@ _NOT_UNITS = words(
     thousandths double triple squared cubed square cubic factorial inverse reciprocal root
     power th st nd rd base binary octal hexadecimal basis points percentage except unless
     otherwise versus vs then remainder choose pi infinity on off up down positive negative
-    opposite
+    opposite ish bn mn quarter
     """
 )
 # A unit is words of letters with whole exponents, and strokes or dots between them.

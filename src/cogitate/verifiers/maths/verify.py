@@ -21,9 +21,12 @@ from cogitate.verifiers.maths.values import Listing, Opaque, Scalar, Value
 MAX_GOLD_CHARS = MAX_CHARS
 MAX_WORDS = 6
 """Words of a gold answer between two commas; more is prose."""
+MAX_BARE_WORDS = 4
+"""The same outside of \\text{}."""
 # Opaque readings that are compared as they are written.
 _EXACT = ("", "relation", "set by a rule", "union")
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_TEXTS = re.compile(r"\\(?:text|mbox|textbf|mathrm)\s*\{[^{}]*\}")
 _COMMANDS = re.compile(r"\\[A-Za-z]+")
 
 
@@ -118,9 +121,10 @@ def read_gold(gold: str, arity: int | None) -> Gold:
 
 def _unusable(text: str, readings: Sequence[Value]) -> str | None:
     """Why no answer can be compared with a gold answer that was read like this."""
-    longest = max(len(_WORD.findall(part)) for part in _COMMANDS.sub(" ", text).split(","))
-    if longest > MAX_WORDS:
-        return f"it is a sentence: {longest} words between commas, at most {MAX_WORDS} are allowed"
+    for allowed, prose in ((MAX_WORDS, text), (MAX_BARE_WORDS, _TEXTS.sub(" ", text))):
+        longest = max(len(_WORD.findall(part)) for part in _COMMANDS.sub(" ", prose).split(","))
+        if longest > allowed:
+            return f"it is a sentence: {longest} words between commas, {allowed} are allowed"
     broken = next((r for r in readings if isinstance(r, Opaque) and r.why not in _EXACT), None)
     if broken is not None and broken is readings[0]:
         return f"it is no mathematical value that this verifier can read: {broken.why}"
