@@ -323,16 +323,23 @@ Accuracy in per cent / preference reward, by step:
 
 
 def once(path: Path, make: Callable[[], Any]) -> Any:
-    """What ``make`` gives, kept in a file so that a study can be continued."""
+    """What ``make`` gives, kept in a file with its processor time, so that a study can go on."""
     if not path.is_file():
-        path.write_text(json.dumps(make()))
-    return json.loads(path.read_text())
+        started = time.process_time()
+        value = make()
+        path.write_text(json.dumps({"seconds": time.process_time() - started, "value": value}))
+    return json.loads(path.read_text())["value"]
+
+
+def seconds_of(folder: Path) -> float:
+    """Processor time of everything that is kept in a folder."""
+    return sum(json.loads(path.read_text())["seconds"] for path in folder.glob("*.json"))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="reward models")
-    parser.add_argument("--rl-seeds", type=int, nargs="+", default=[0, 1], help="policies")
+    parser.add_argument("--rl-seeds", type=int, nargs="*", default=[0, 1], help="policies")
     parser.add_argument("--pairs", type=int, default=8000)
     parser.add_argument("--test-pairs", type=int, default=1000)
     parser.add_argument("--writer-updates", type=int, default=400)
@@ -344,11 +351,12 @@ def main() -> int:
     parser.add_argument("--no-write", action="store_true", help="print only, leave docs/ alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    started = time.process_time()
     options.out.mkdir(parents=True, exist_ok=options.resume)
     writer = options.out / "writer"
-    if not (writer / "tokenizer.json").is_file():
-        train_writer(writer, seed=0, updates=options.writer_updates)
+    once(
+        options.out / "writer.json",
+        lambda: str(train_writer(writer, seed=0, updates=options.writer_updates)),
+    )
     bias = []
     for seed in options.seeds:
         for control in CONTROLS:
@@ -363,7 +371,7 @@ def main() -> int:
             rows = once(kept, lambda: curve(arm, seed, options, writer, models))  # noqa: B023
             curves.append({**asdict(arm), "seed": seed, "rows": rows})
             print(curve_listing(curves[-1:]).splitlines()[-1], flush=True)
-    text = page(bias, curves, time.process_time() - started)
+    text = page(bias, curves, seconds_of(options.out))
     print(text)
     if not options.no_write:
         DOCS.mkdir(parents=True, exist_ok=True)

@@ -101,11 +101,9 @@ def measure_file(model: str | Path, source: str, *, device: str) -> dict[str, An
     card = RewardCard.read(directory)
     chat = reward_chat(Tokenizer.from_directory(directory), card.template)
     scorer = load_reward_model(directory, device=resolve_device(device))
-    config = RewardModelConfig.model_validate({
-        "kind": card.kind, "scores": card.scores, "data": {"path": source},
-        "max_tokens": scorer.config.max_position,
-    })  # fmt: skip
-    items = evaluation_items(config, chat)
+    settings = {"kind": card.kind, "scores": card.scores, "data": {"path": source}}
+    config = RewardModelConfig.model_validate(settings)
+    items = evaluation_items(config, chat, longest=scorer.config.max_position)
     learner = RewardLearner(scorer, OptimizerConfig(), total_updates=1, pad_id=chat.pad_id)
     figures = measure(learner, items)
     held_out = None if figures is None else asdict(figures)

@@ -61,8 +61,8 @@ class RewardData:
         return hasher.hexdigest()
 
 
-def prepare(config: RewardModelConfig, chat: Chat) -> RewardData:
-    """The data of a configuration.
+def prepare(config: RewardModelConfig, chat: Chat, *, longest: int) -> RewardData:
+    """The data of a configuration; ``longest`` is what the model has positions for, in tokens.
 
     Raises:
         DataError: a file cannot be read, or nothing is left to learn from.
@@ -74,7 +74,7 @@ def prepare(config: RewardModelConfig, chat: Chat) -> RewardData:
     else:
         train_rows = list(read.rows)
         test_rows = list(_read(config, config.data.held_out_path).rows)
-    encode = _ItemEncoder(config, Encoder(chat=chat))
+    encode = _ItemEncoder(config, Encoder(chat=chat), min(config.max_tokens, longest))
     train = _sample(encode.items(train_rows, "train"), config)
     test = encode.items(test_rows, "held_out")
     kept, longer_won, coefficient = _controlled(train, config)
@@ -96,23 +96,24 @@ def prepare(config: RewardModelConfig, chat: Chat) -> RewardData:
             f"{config.data.path}: no row is left to learn from: {counts.unusable} unusable, "
             f"{counts.nothing_to_score} with nothing to score, {counts.too_long} too long, "
             f"{counts.dropped_by_length} dropped by length.data = {config.length.data!r}, "
-            f"{len(test)} held out. Change data.path, max_tokens or length.data."
+            f"{len(test)} held out. The model reads {longest} tokens. Change data.path, max_tokens "
+            "or length.data."
         )
     return RewardData(train=tuple(kept), held_out=tuple(test), counts=counts)
 
 
-def evaluation_items(config: RewardModelConfig, chat: Chat) -> tuple[Item, ...]:
-    """All rows of ``data.path`` as items to measure on, nothing dropped by length.
+def evaluation_items(config: RewardModelConfig, chat: Chat, *, longest: int) -> tuple[Item, ...]:
+    """All rows of ``data.path`` that fit into ``longest`` tokens as items to measure on.
 
     Raises:
         DataError: the file cannot be read, or no row of it can be scored.
     """
-    encode = _ItemEncoder(config, Encoder(chat=chat))
+    encode = _ItemEncoder(config, Encoder(chat=chat), longest)
     items = encode.items(_read(config, config.data.path).rows, "row")
     if not items:
         raise DataError(
             f"{config.data.path}: no row can be scored: {encode.nothing_to_score} have nothing to "
-            f"score, {encode.too_long} are longer than {config.max_tokens} tokens."
+            f"score, {encode.too_long} are longer than {longest} tokens."
         )
     return tuple(items)
 
@@ -124,9 +125,10 @@ def _read(config: RewardModelConfig, path: str) -> PreferenceRows:
 class _ItemEncoder:
     """Rows to items, counting those that are none."""
 
-    def __init__(self, config: RewardModelConfig, encoder: Encoder) -> None:
+    def __init__(self, config: RewardModelConfig, encoder: Encoder, longest: int) -> None:
         self.config = config
         self.encoder = encoder
+        self.longest = longest
         self.nothing_to_score = 0
         self.too_long = 0
 
@@ -151,7 +153,7 @@ class _ItemEncoder:
             completions=tuple(completions),
             safe=None if pair else row.safe,
         )
-        if item.longest > self.config.max_tokens:
+        if item.longest > self.longest:
             self.too_long += 1
             return None
         return item

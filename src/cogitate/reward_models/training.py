@@ -21,6 +21,7 @@ from cogitate.errors import CheckpointError
 from cogitate.filesystem import crash_point, to_json_bytes, write_atomic
 from cogitate.metrics import JsonlWriter, keep_rows, merge, reduce
 from cogitate.models.fetch import resolve_model
+from cogitate.models.hf_config import read_config
 from cogitate.reward_models.config import RewardModelConfig
 from cogitate.reward_models.dataset import RewardData, prepare
 from cogitate.reward_models.encoding import reward_chat
@@ -97,7 +98,7 @@ def train_reward_model(
             say(notice)
         source = resolve_model(config.model.source, progress=say)
         chat = reward_chat(Tokenizer.from_directory(source), config.model.template)
-        data = prepare(config, chat)
+        data = prepare(config, chat, longest=read_config(source).max_position)
         return _Training(config, directory, source, chat, data, stop=stop, say=say).run(resume)
 
 
@@ -121,7 +122,7 @@ class _Training:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.learner = RewardLearner(
-            from_language_model(source, dtype=getattr(torch, config.model.dtype), device=device),
+            from_language_model(source, device=device),
             config.optimizer,
             total_updates=self.total,
             pad_id=chat.pad_id,
@@ -241,6 +242,9 @@ class _Training:
     def _finish(self) -> RewardTrainingResult:
         sample = sorted(self.data.train, key=lambda i: hash64("centre", self.config.seed, i.name))
         sample = sample[:CENTRE_SAMPLE]
+        self.say(
+            f"Measuring on {len(sample)} training and {len(self.data.held_out)} held-out rows."
+        )
         scores = [score for found in self.learner.score(sample) for score in found]
         held_out = measure(self.learner, self.data.held_out)
         report = {
