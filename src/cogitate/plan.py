@@ -67,6 +67,7 @@ def plan_run(
     *,
     calibrate: bool = True,
     fetch: bool = False,
+    run_dir: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """Check a configuration against this machine and estimate what its run will take.
@@ -76,10 +77,11 @@ def plan_run(
 
     Args:
         fetch: fetch the model if it is not in the cache.
+        run_dir: where the run will write; ``config.run_dir`` when left out.
         progress: told in one line what is being done.
     """
     say = progress or (lambda line: None)
-    planner = _Planner(config)
+    planner = _Planner(config, run_dir or config.run_dir)
     planner.check("model", lambda: planner.find_model(offline=not fetch, say=say))
     planner.check("tasks", planner.build_tasks)
     planner.check("prompts", planner.check_prompts)
@@ -96,8 +98,9 @@ def plan_run(
 class _Planner:
     """The checks in order; later ones use what earlier ones found, where they found it."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, run_dir: Path) -> None:
         self.config = config
+        self.run_dir = run_dir
         self.checks: list[Check] = []
         self.model_dir: Path | None = None
         self.model: ModelConfig | None = None
@@ -200,7 +203,7 @@ class _Planner:
         return Check(name="rewards", status="ok", seen=f"a first answer gets {parts}")
 
     def check_run_dir(self) -> Check:
-        path = self.config.run_dir
+        path = self.run_dir
         if (path / "metrics.jsonl").exists():
             advice = "Add --resume to continue it, or --set name=ANOTHER to start a new one."
             return Check(
@@ -286,7 +289,7 @@ class _Planner:
         need = self.disk = estimates.disk_bytes(
             self.config, self.model, self.calibration, prompt_tokens=self.longest_prompt
         )
-        folder = existing_parent(self.config.run_dir)
+        folder = existing_parent(self.run_dir)
         free = shutil.disk_usage(folder).free
         seen = f"{size(need)} of {size(free)} free in {folder}"
         if need > free:

@@ -71,6 +71,14 @@ else:  # not subscriptable when run
     Commands = argparse._SubParsersAction
 
 
+def at_least_one(text: str) -> int:
+    """A whole number above 0, as the type of an option."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
+
+
 def add_command(
     commands: Commands,
     name: str,

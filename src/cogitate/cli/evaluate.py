@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from cogitate.cli.common import OK, Commands, add_command, show, warn
+from cogitate.cli.common import OK, Commands, add_command, at_least_one, show, warn
 from cogitate.cli.sample import add_device
 
 _DESCRIPTION = """\
@@ -28,13 +28,15 @@ def add(commands: Commands) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="with --config: change one setting",
     )  # fmt: skip
-    parser.add_argument("--problems", type=int, metavar="N", help="held-out problems of each task")
+    parser.add_argument(
+        "--problems", type=at_least_one, metavar="N", help="held-out problems of each task"
+    )
     parser.add_argument("--samples", type=int, metavar="K", help="samples per problem; 0 for none")
     parser.add_argument("--no-greedy", action="store_true", help="leave greedy decoding out")
     parser.add_argument("--template", metavar="NAME", help="another prompt template")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="longest completion")
+    parser.add_argument("--max-tokens", type=at_least_one, metavar="N", help="longest completion")
     parser.add_argument(
-        "--slots", type=int, default=64, metavar="N", help="completions decoded at once"
+        "--slots", type=at_least_one, default=64, metavar="N", help="completions decoded at once"
     )
     parser.add_argument("--rollouts", type=Path, metavar="FILE", help="write every rollout here")
     add_device(parser)

@@ -104,6 +104,7 @@ def _print_plan(args: argparse.Namespace, *, calibrate: bool, fetch: bool = Fals
     from cogitate.plan import plan_run, plan_text
 
     config = load_config(args.config, args.overrides)
-    plan = plan_run(config, calibrate=calibrate, fetch=fetch, progress=warn)
+    run_dir = getattr(args, "run_dir", None)
+    plan = plan_run(config, calibrate=calibrate, fetch=fetch, run_dir=run_dir, progress=warn)
     show(args, plan, plan_text(plan))
     return OK if plan.ok else ENVIRONMENT

@@ -128,7 +128,7 @@ def _fields(style: str, row: Mapping[str, Any]) -> tuple[Any, Any]:
     if style == "verl":
         return row["prompt"], _rule_gold(row["reward_model"])
     if style == "multiple-choice":
-        return _choice_question(row), _choice_letter(row["answer"])
+        return _choice_question(row), _choice_letter(row["answer"], len(_choices(row)))
     if style == "open-r1":
         return row["problem"], _first(row, ("answer", "solution"))
     if style == "trl":
@@ -155,7 +155,7 @@ def _rule_gold(reward_model: Any) -> Any:
     return reward_model.get("ground_truth")
 
 
-def _choice_question(row: Mapping[str, Any]) -> str:
+def _choices(row: Mapping[str, Any]) -> Sequence[Any]:
     choices = row["choices"]
     if isinstance(choices, Mapping):
         choices = choices.get("text")
@@ -163,13 +163,26 @@ def _choice_question(row: Mapping[str, Any]) -> str:
         raise RowError("choices is not a list")
     if not 2 <= len(choices) <= len(OPTION_LETTERS):
         raise RowError(f"{len(choices)} choices, expected 2 to {len(OPTION_LETTERS)}")
-    lines = [f"{letter}. {choice}" for letter, choice in zip(OPTION_LETTERS, choices, strict=False)]
-    return "\n".join([str(row["question"]), *lines])
+    return choices
 
 
-def _choice_letter(answer: Any) -> Any:
-    if isinstance(answer, int) and 0 <= answer < len(OPTION_LETTERS):
-        return OPTION_LETTERS[answer]
+def _choice_question(row: Mapping[str, Any]) -> str:
+    options = zip(OPTION_LETTERS, _choices(row), strict=False)
+    return "\n".join([str(row["question"]), *(f"{letter}. {text}" for letter, text in options)])
+
+
+def _choice_letter(answer: Any, num_choices: int) -> Any:
+    """The letter of an index; a gold answer that names no choice is a fault of the row."""
+    letters = OPTION_LETTERS[:num_choices]
+    if isinstance(answer, int) and not isinstance(answer, bool):
+        if not 0 <= answer < num_choices:
+            raise RowError(f"answer {answer} is none of {num_choices} choices, counted from 0")
+        return letters[answer]
+    is_letter = isinstance(answer, str) and answer.strip().upper() in tuple(OPTION_LETTERS)
+    if is_letter and answer.strip().upper() not in letters:
+        raise RowError(
+            f"answer {answer.strip()!r} is none of the choices {letters[0]} to {letters[-1]}"
+        )
     return answer
 
 

@@ -253,7 +253,7 @@ class ReasoningGymConfig(TaskConfigBase):
     partial_credit: bool = False
     """Whether less than full marks counts as such. Its scorers give a little for anything, which
     is farmed; otherwise it is wrong."""
-    timeout: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
+    timeout: float = Field(default=5.0, gt=0.0, allow_inf_nan=False)
     """Seconds that scoring one answer may take."""
     memory_mb: int = Field(default=2048, ge=256)
     """Address space of a scoring process, MiB."""

@@ -160,8 +160,8 @@ class DatasetTask:
         )
         if verdict.status is Status.BAD_GOLD:
             raise RewardError(
-                f"problem {problem.id}: its gold answer {_shorten(problem.answer)!r} cannot be used "
-                f"as {kind}: {verdict.reason}. Drop the problem or change answer_kind."
+                f"problem {problem.id}: its gold answer {_shorten(problem.answer)!r} cannot be "
+                f"used as {kind}: {verdict.reason}. Drop the problem or change answer_kind."
             )
         return verdict
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from cogitate.errors import ConfigError, DataError, RewardError
-from cogitate.verifiers.exact import last_number, parse_number
 from cogitate.schema import Message, Problem
 from cogitate.tasks.config import TaskConfigBase
 from cogitate.tasks.hashing import Draw, content_id, hash64, is_held_out
+from cogitate.verifiers.exact import last_number, parse_number
 
 Split = Literal["train", "heldout"]
 SPLITS: tuple[str, ...] = get_args(Split)

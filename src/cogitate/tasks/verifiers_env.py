@@ -78,7 +78,7 @@ class VerifiersTask:
         if "row" not in problem.metadata:
             raise RewardError(f"problem {problem.id} is no row of {self.config.environment}.")
         entry = {"split": problem.metadata["set"], "row": problem.metadata["row"]}
-        shown = None if answer is None else self.config.wrap.replace("{answer}", answer)
+        shown = self.config.wrap.replace("{answer}", answer) if answer and answer.strip() else None
         gold = problem.answer
         return self._scorer.verify(
             entry, None if gold is None else self.config.wrap.replace("{answer}", gold), shown,

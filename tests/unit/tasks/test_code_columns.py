@@ -23,7 +23,14 @@ STDIO = [{"input": "2\n", "output": "4\n"}]
             {"type": "stdio", "tests": STDIO, "language": "cpp"},
         ),
         (
-            [{"input": "2", "output": "4", "testtype": "functional", "metadata": {"func_name": "f"}}],
+            [
+                {
+                    "input": "2",
+                    "output": "4",
+                    "testtype": "functional",
+                    "metadata": {"func_name": "f"},
+                }
+            ],
             {"type": "function", "entry_point": "f", "tests": [{"input": "2", "output": "4"}]},
         ),
         (["assert f(1) == 2"], {"type": "function", "tests": ["assert f(1) == 2"]}),

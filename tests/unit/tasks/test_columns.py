@@ -95,7 +95,9 @@ def test_gold_answers_of_another_type_are_faults_of_the_gold_only(gold: Any, fau
     assert fault in record.gold_fault
 
 
-@pytest.mark.parametrize("gold", [{"numbers": [3, 5], "target": 15}, [{"input": "1"}, {"input": "2"}]])
+@pytest.mark.parametrize(
+    "gold", [{"numbers": [3, 5], "target": 15}, [{"input": "1"}, {"input": "2"}]]
+)
 def test_gold_answers_with_parts_are_kept_as_json(gold: Any):
     text = to_record({"prompt": "?", "ground_truth": gold}).gold
     assert text is not None and json.loads(text) == gold
@@ -169,3 +171,13 @@ def test_worked_solutions_are_kept():
 )
 def test_difficulty(columns: dict[str, Any], difficulty: float | None):
     assert to_record({"prompt": "?", "answer": "5", **columns}).difficulty == difficulty
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(4, "answer 4 is none of 4"), (-1, "answer -1 is none"), ("E", "'E' is none"), ("j ", "'j'")],
+)
+def test_a_gold_answer_that_names_no_choice_is_a_fault(answer: Any, words: str):
+    row = {"question": "Which?", "choices": ["a", "b", "c", "d"], "answer": answer}
+    with pytest.raises(RowError, match=words):
+        to_record(row)
