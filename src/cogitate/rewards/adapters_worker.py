@@ -57,6 +57,11 @@ class _Environment:
         multi_turn = getattr(self._environment, "max_turns", 1)
         if multi_turn not in (1, None) or getattr(self._environment, "tools", None):
             raise ValueError(f"{name} needs several turns or tools; only single answers are scored")
+        compared: Any = getattr(self._environment.rubric, "_get_group_reward_funcs", list)()
+        if compared:
+            raise ValueError(
+                f"{name} compares the rollouts of a group; only single ones are scored"
+            )
         self._sets: dict[str, Any] = {}
 
     def rows(self, split: str, limit: int) -> list[dict[str, Any]]:
@@ -129,11 +134,10 @@ def _messages(prompt: Any) -> list[list[str]]:
         return [["user", prompt]]
     found: list[list[str]] = []
     for message in prompt:
-        content = message["content"] if isinstance(message, dict) else message.content
-        role = message["role"] if isinstance(message, dict) else message.role
-        if not isinstance(content, str):
+        plain: Any = message if isinstance(message, Mapping) else vars(message)
+        if not isinstance(plain["content"], str):
             raise ValueError("a prompt with something other than text")
-        found.append([role, content])
+        found.append([str(plain["role"]), plain["content"]])
     return found
 
 

@@ -57,10 +57,12 @@ class IsolatedCalls:
     def scores(self, problem: Problem, completions: Sequence[Completion]) -> list[Score]:
         """One score or one failure for each completion."""
         whole = self.signature != "verl" and not self.each
-        batches = [completions] if whole else [[completion] for completion in completions]
+        batches: list[Sequence[Completion]] = (
+            [completions] if whole else [[completion] for completion in completions]
+        )
         if len(batches) == 1:
             return self._call(problem, batches[0])
-        results = self._threads.map(lambda batch: self._call(problem, batch), batches)
+        results = self._threads.map(self._call, [problem] * len(batches), batches)
         return [score for scores in results for score in scores]
 
     def close(self) -> None:
