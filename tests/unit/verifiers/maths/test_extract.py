@@ -94,8 +94,20 @@ def test_any_text_has_answers_or_a_cause(text: str, template: str) -> None:
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize(
     "piece",
-    [r"\boxed{1}", r"\boxed{", r"\boxed ", "<answer>", "#### 1\n", "answer: ", "final ", "<think>"]
-    + ["{", "\\", " ", "**"],
+    [
+        r"\boxed{1}",
+        r"\boxed{",
+        r"\boxed ",
+        "<answer>",
+        "#### 1\n",
+        "answer: ",
+        "final ",
+        "<think>",
+        "{",
+        "\\",
+        " ",
+        "**",
+    ],
 )
 def test_a_hostile_completion_is_read_in_one_pass(template: str, piece: str) -> None:
     found = extract(piece * 20_000, template)

@@ -253,8 +253,14 @@ def test_the_number_of_values_may_be_declared() -> None:
 
 @pytest.mark.parametrize(
     ("template", "text"),
-    [("answer_tag", "<answer>18</answer>"), ("hash4", "#### $18"), ("plain", "The answer is 18.")]
-    + [("whole", "18"), ("hash4", "#### 18 dollars"), ("plain", "**Answer:** 18")],
+    [
+        ("answer_tag", "<answer>18</answer>"),
+        ("hash4", "#### $18"),
+        ("plain", "The answer is 18."),
+        ("whole", "18"),
+        ("hash4", "#### 18 dollars"),
+        ("plain", "**Answer:** 18"),
+    ],
 )
 def test_templates(template: str, text: str) -> None:
     assert verify_maths("18", text, template=template).correct
