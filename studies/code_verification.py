@@ -9,6 +9,9 @@ Every reference solution has to pass its tests. Then small faults are put into i
 what passes all the same is examined: reference and mutant run on inputs made from those of the
 tests. If all values agree, the mutant is counted as equivalent; if some differ, the tests of the
 data set do not reach the fault (or the input is none that the problem allows); else it is unknown.
+
+Every program is also run the way the data sets' own scripts do it, together with its tests in one
+process: no program is hostile here, so both ways have to agree. Where they do not is printed.
 """
 
 import argparse
@@ -27,10 +30,12 @@ from pathlib import Path
 from typing import Any
 
 from cogitate.sandbox import Limits, Program, Sandbox, get_sandbox, python_argv
+from cogitate.sandbox import Outcome as Ending
 from cogitate.verdict import Status, Verdict
 from cogitate.verifiers.code import check_code_gold, verify_code
 from cogitate.verifiers.code.gold import FunctionTask, read_gold
 from cogitate.verifiers.code.inside.values import decode, encode
+from cogitate.verifiers.code.packages import LEETCODE, installed, wanted_files
 from mutants import Mutant, mutants
 
 WITH_REFERENCE = ("humaneval", "mbpp", "leetcode")
@@ -69,6 +74,8 @@ class Outcome:
     fates: Counter[str] = field(default_factory=Counter[str])
     survivors: Counter[str] = field(default_factory=Counter[str])
     kinds_per_problem: list[int] = field(default_factory=list[int])
+    compared: int = 0
+    disagreements: list[str] = field(default_factory=list[str])
 
 
 class Progress:
@@ -128,17 +135,69 @@ def in_threads(work: Sequence[Any], act: Callable[[Any], Any], what: str) -> Ite
             progress.step()
 
 
+_PRELUDE = """
+sys.path.append("packages")
+PRELUDE = "\\n".join(
+    ["from %s import *" % name for name in
+     "typing collections math itertools functools heapq bisect builtins".split()]
+    + ["import collections, math, re, heapq, bisect, itertools, functools, random, string, sys"]
+)
+"""
+
+_ONE_PROCESS = """
+import sys
+{prelude}
+names = {{"__name__": "module"}}
+exec(PRELUDE, names) if {supplied} else None
+exec(open("program.py").read(), names)
+for piece in eval(open("tests.txt").read()):
+    exec(piece, names)
+"""
+
+
+def passes_in_one_process(problem: Problem, source: str, sandbox: Sandbox) -> bool:
+    """Whether a program passes when it runs together with its tests, as their authors run them."""
+    tests = problem.gold["tests"]
+    pieces = [tests] if isinstance(tests, str) else list(tests)
+    method = "." in problem.gold["entry_point"]
+    if isinstance(tests, str) and not method:
+        pieces.append(f"check({problem.gold['entry_point']})")
+    program = Program(
+        argv=(*python_argv(), "run.py"),
+        files={
+            "run.py": _ONE_PROCESS.format(prelude=_PRELUDE, supplied=method).encode(),
+            "program.py": source.encode(),
+            "tests.txt": repr(pieces).encode(),
+            **(wanted_files(installed(LEETCODE), source) if method else {}),
+        },
+        limits=MUTANT_LIMITS,
+    )
+    result = sandbox.run(program)
+    return result.outcome is Ending.EXITED and result.exit_code == 0
+
+
 def check_references(problems: Sequence[Problem], sandbox: Sandbox, outcome: Outcome) -> None:
     """Judge every reference solution."""
 
-    def judge(problem: Problem) -> tuple[Problem, Verdict]:
-        return problem, verify_code(problem.gold, problem.completion, sandbox=sandbox)
+    def judge(problem: Problem) -> tuple[Problem, Verdict, bool]:
+        verdict = verify_code(problem.gold, problem.completion, sandbox=sandbox)
+        return problem, verdict, passes_in_one_process(problem, problem.reference, sandbox)
 
-    for problem, verdict in in_threads(problems, judge, f"{outcome.name} references"):
+    for problem, verdict, alone in in_threads(problems, judge, f"{outcome.name} references"):
         outcome.references += 1
         outcome.passed += verdict.status is Status.CORRECT
         if verdict.status is not Status.CORRECT:
             outcome.refused.append(f"{problem.name}: {verdict.status}: {verdict.reason}")
+        note(outcome, f"{problem.name}, reference", verdict, alone)
+
+
+def note(outcome: Outcome, what: str, verdict: Verdict, alone: bool) -> None:
+    """Compare a verdict with what running program and tests in one process showed."""
+    outcome.compared += 1
+    if verdict.status.trains and verdict.correct is not alone:
+        words = f"{what}: {verdict.status}, but {'passes' if alone else 'fails'} in one process"
+        outcome.disagreements.append(words)
+        print(f"  disagreement: {words} ({verdict.reason})")
 
 
 def check_mutants(problems: Sequence[Problem], sandbox: Sandbox, outcome: Outcome) -> None:
@@ -149,15 +208,19 @@ def check_mutants(problems: Sequence[Problem], sandbox: Sandbox, outcome: Outcom
         outcome.kinds_per_problem.append(len({mutant.kind for mutant in made}))
         work += [(problem, mutant) for mutant in made]
 
-    def judge(pair: tuple[Problem, Mutant]) -> tuple[Problem, Mutant, Verdict, str]:
+    def judge(pair: tuple[Problem, Mutant]) -> tuple[Problem, Mutant, Verdict, str, bool]:
         problem, mutant = pair
         verdict = verify_code(
             problem.gold, fenced(mutant.source), sandbox=sandbox, limits=MUTANT_LIMITS
         )
         found = "" if verdict.status is not Status.CORRECT else compare(problem, mutant, sandbox)
-        return problem, mutant, verdict, found
+        alone = passes_in_one_process(problem, mutant.source, sandbox)
+        return problem, mutant, verdict, found, alone
 
-    for problem, mutant, verdict, found in in_threads(work, judge, f"{outcome.name} mutants"):
+    for problem, mutant, verdict, found, alone in in_threads(
+        work, judge, f"{outcome.name} mutants"
+    ):
+        note(outcome, f"{problem.name}, {mutant.kind}, line {mutant.line}", verdict, alone)
         outcome.kinds[mutant.kind] += 1
         if verdict.status is Status.CORRECT:
             outcome.fates[found] += 1
@@ -174,12 +237,7 @@ def check_mutants(problems: Sequence[Problem], sandbox: Sandbox, outcome: Outcom
 _COMPARE = """
 import copy, json, sys, types
 sys.setrecursionlimit(3000)
-PRELUDE = "\\n".join(
-    ["from %s import *" % name for name in
-     "typing collections math itertools functools heapq bisect builtins".split()]
-    + ["import collections, math, re, heapq, bisect, itertools, functools, random, string, sys"]
-)
-
+{prelude}
 def load(path, entry):
     names = {"__name__": "module"}
     exec(PRELUDE, names)
@@ -222,11 +280,12 @@ def compare(problem: Problem, mutant: Mutant, sandbox: Sandbox) -> str:
     program = Program(
         argv=(*python_argv(), "compare.py"),
         files={
-            "compare.py": _COMPARE.encode(),
+            "compare.py": _COMPARE.replace("{prelude}", _PRELUDE).encode(),
             "reference.py": problem.reference.encode(),
             "mutant.py": mutant.source.encode(),
             "inputs.txt": repr(inputs).encode(),
             "entry.json": json.dumps(task.entry).encode(),
+            **wanted_files(task.packages, problem.reference),
         },
         limits=Limits(cpu_seconds=20.0, wall_seconds=60.0),
     )
@@ -327,8 +386,9 @@ def page(outcomes: Sequence[Outcome], read: dict[str, str], speed: float, machin
         f"{machine} Figures by `studies/code_verification.py`; what the columns mean stands there.",
         "",
         "| data set | references passed | mutants | kinds per solution, least and median "
-        "| failed | equivalent | not reached by the tests | unknown | masked |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| failed | equivalent | not reached by the tests | unknown | masked "
+        "| otherwise in one process |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in outcomes:
         failed = sum(count for fate, count in one.fates.items() if fate.startswith("failed"))
@@ -343,6 +403,7 @@ def page(outcomes: Sequence[Outcome], read: dict[str, str], speed: float, machin
             failed,
             *rest,
             hidden,
+            f"{len(one.disagreements)} of {one.compared}",
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += ["", "How the mutants failed, and which kinds survived:", ""]
@@ -402,6 +463,7 @@ def main() -> None:
 
 def vars_of(one: Outcome) -> Row:
     names = ("name", "references", "passed", "kinds", "fates", "survivors", "kinds_per_problem")
+    names += ("compared", "disagreements")
     return {name: getattr(one, name) for name in names}
 
 

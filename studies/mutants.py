@@ -60,8 +60,11 @@ _COUNTERPARTS = {
 }
 
 
-def mutants(source: str, function: str, rng: random.Random, *, at_least: int = 5) -> list[Mutant]:
-    """One mutant of every kind that applies to a program, and more of them up to ``at_least``.
+def mutants(
+    source: str, function: str, rng: random.Random, *, at_least: int = 5, at_most: int = 8
+) -> list[Mutant]:
+    """One mutant of each of ``at_most`` kinds that apply to a program; if fewer kinds than
+    ``at_least`` apply, more of some.
 
     Only the body of ``function`` (a function, or all methods of a class) is changed, and what it
     calls; documentation is left alone.
@@ -78,7 +81,8 @@ def mutants(source: str, function: str, rng: random.Random, *, at_least: int = 5
             continue
         if text != plain:
             made.setdefault(kind, []).append(Mutant(kind, line, text))
-    chosen = [rng.choice(of_kind) for of_kind in made.values()]
+    kinds = rng.sample(sorted(made), min(at_most, len(made)))
+    chosen = [rng.choice(made[kind]) for kind in kinds]
     rest = [mutant for of_kind in made.values() for mutant in of_kind if mutant not in chosen]
     rng.shuffle(rest)
     return chosen + rest[: max(0, at_least - len(chosen))]

@@ -9,9 +9,6 @@ from contextlib import suppress
 from cogitate.sandbox.usage import measure
 
 _CHUNK = 65536
-_ENDING_SECONDS = 5.0
-# As the sandboxes pass on the end of what ran inside: as its own signal, or like a shell.
-_KILLED = {sign * number + base for number in (9, 24) for sign, base in ((-1, 0), (1, 128))}
 
 
 class Silence(Exception):
@@ -43,14 +40,6 @@ class Channel:
     def cpu_seconds(self) -> float:
         """Processor time of everything inside, up to now."""
         return measure(self.process.pid, itself=True).cpu_seconds
-
-    def killed(self) -> bool:
-        """Whether the kernel's limit of processor time seems to have ended it."""
-        try:
-            code = self.process.wait(_ENDING_SECONDS)
-        except subprocess.TimeoutExpired:
-            return False
-        return code in _KILLED
 
     def close(self) -> None:
         """Kill the process and everything inside."""

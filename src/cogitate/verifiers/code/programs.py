@@ -25,6 +25,7 @@ from cogitate.verifiers.code.gold import FunctionTask
 from cogitate.verifiers.code.running import Judged, Unit, judged, masked, patience, starved
 
 START_SECONDS = 60.0  # for a sandbox to stand up on a busy machine
+_LOOK_SECONDS = 0.2  # between looks at what a silent process uses
 MAX_CALLS = 10_000  # of one case
 _TESTS_FACTOR = 4.0  # processor time of all tests together, in that of one case
 MAX_MESSAGE = 4 * 1024 * 1024
@@ -163,8 +164,7 @@ class _Run:
         try:
             answer = self._answer(call)
         except Silence as silence:
-            used_up = silence.late or (self.other is not None and self.other.killed())
-            status = CaseStatus.TIMEOUT if used_up else CaseStatus.RUNTIME_ERROR
+            status = CaseStatus.TIMEOUT if silence.late else CaseStatus.RUNTIME_ERROR
             self.fault = self.fault or judged(status, reason=f"in a call, {silence}")
             self.final = True
             answer = json.dumps({"fault": "ended", "reason": str(silence)}).encode()
@@ -208,14 +208,19 @@ class _Run:
         deadline, last = began + limits.wall_seconds, began + patience(limits)
         while True:
             try:
-                line = channel.receive(deadline, max_bytes)
+                line = channel.receive(min(deadline, time.monotonic() + _LOOK_SECONDS), max_bytes)
             except Silence as silence:
+                if not silence.late:
+                    raise
                 computed = channel.cpu_seconds() - used
-                if not silence.late or deadline == last:
-                    raise
-                if not starved(self.sandbox, computed, limits.wall_seconds, limits):
-                    raise
-                deadline = last
+                if computed > limits.cpu_seconds:
+                    raise Silence("its processor time was used up", late=True) from silence
+                if time.monotonic() >= deadline:
+                    if deadline == last:
+                        raise
+                    if not starved(self.sandbox, computed, limits.wall_seconds, limits):
+                        raise
+                    deadline = last
                 continue
             if line.startswith(mark):
                 return line

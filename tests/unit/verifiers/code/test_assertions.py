@@ -1,6 +1,7 @@
 """Tests in Python, sorted into direct cases and a program."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from cogitate.verifiers.code.assertions import CASE, DirectCase, sort_tests
 from cogitate.verifiers.code.inside.values import decode
 
 
-def call_of(case: DirectCase) -> tuple[str, list[object], dict[str, object]]:
+def call_of(case: DirectCase) -> tuple[str, list[Any], dict[str, Any]]:
     call = json.loads(case.call)
     named = {name: decode(value) for name, value in call["named"].items()}
     return call["call"], [decode(value) for value in call["args"]], named
