@@ -68,7 +68,7 @@ def ending(text: str, limit: int) -> str:
     """The end of a text on one harmless line: that is where answers stand.
 
     >>> ending("first\\nthe answer is 4", 8)
-    '… is 4'
+    '…er is 4'
     """
     line = one_line(text[-4 * limit :])
     if len(line) <= limit and len(text) <= 4 * limit:

@@ -58,7 +58,7 @@ AnswerStyle = Literal["tags", "boxed", "remainder"]
 _TAG = re.compile(r"</?(?:think|answer)>")
 _TURN_END = re.compile("|".join(map(re.escape, TURN_ENDS)))
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_BOX = re.compile(r"\\f?box(?:ed)?(?![A-Za-z])[ \t]*")
+_BOX = re.compile(r"\\f?box(?:ed)?(?![A-Za-z])(?:\s*(?=\{)|[ \t]*)")
 _BARE_BOX = re.compile(r"[^\s$\\{}]+")
 
 

@@ -21,8 +21,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from cogitate.text.think import cut_at_turn_end, split_think
+from cogitate.text.think import cut_at_turn_end
 from cogitate.verdict import Status, Verdict, bad_gold, unparseable, wrong
+from cogitate.verifiers.completions import final_part, nearly_marked
 
 if TYPE_CHECKING:
     from cogitate.sandbox.program import Limits, Sandbox
@@ -185,7 +186,7 @@ class RowVerifier:
             )
         if row.kind in OWN_KINDS:
             text = final_part(row.completion, prefilled=row.prefilled)
-            return _truncated() if text is None else self._verify_own(row, text)
+            return _no_answer(row, text) or self._verify_own(row, text or "")
         from cogitate.verifiers.rules import RULES
 
         rule = RULES[row.kind]
@@ -193,7 +194,7 @@ class RowVerifier:
             text = cut_at_turn_end(row.completion)
             return rule(row.gold, text, prefilled=row.prefilled)
         text = final_part(row.completion, prefilled=row.prefilled)
-        return _truncated() if text is None else rule(row.gold, text)
+        return _no_answer(row, text) or rule(row.gold, text or "")
 
     def _verify_own(self, row: Row, text: str) -> Verdict:
         if row.kind in CODE_KINDS:
@@ -262,15 +263,6 @@ def unknown_kind(kind: str) -> str:
     return f'unknown kind "{kind[:60]}". Known: {", ".join(known)}.{hint}'
 
 
-def final_part(completion: str, *, prefilled: bool = False) -> str | None:
-    r"""What follows the thinking, up to the end of the turn; None while the thinking is open.
-
-    >>> final_part("<think>a</think>b<|im_end|>c"), final_part("<think>a")
-    ('b', None)
-    """
-    return split_think(cut_at_turn_end(completion), prefilled=prefilled)[1]
-
-
 def fields(outcome: "Verdict | RowFault") -> dict[str, Any]:
     """What ``cogitate grade`` adds to a row."""
     if isinstance(outcome, RowFault):
@@ -313,8 +305,17 @@ def _outcome(future: "Future[Verdict]") -> "Verdict | RowFault":
         return Verdict(status=Status.CRASHED, cause="verifier_raised", reason=reason)
 
 
-def _truncated() -> Verdict:
-    return unparseable(cause="truncated", reason="the thinking never ends, so there is no answer")
+def _no_answer(row: Row, text: str | None) -> Verdict | None:
+    """Why a completion has no answer to look at, whatever its kind; None if it may have one."""
+    if text is None:
+        reason = "the thinking never ends, so there is no answer"
+        return unparseable(cause="truncated", reason=reason)
+    if row.kind in CODE_KINDS:  # programs may hold anything
+        return None
+    mark = nearly_marked(text)
+    if mark is None:
+        return None
+    return unparseable(cause="spoilt_mark", reason=f"something that is nearly {mark}")
 
 
 def _field(row: Mapping[str, Any], *names: str, of: type) -> Any:

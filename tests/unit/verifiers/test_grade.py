@@ -15,7 +15,6 @@ from cogitate.verifiers.grade import (
     RowFault,
     RowVerifier,
     fields,
-    final_part,
     grade,
     known_kinds,
 )
@@ -80,9 +79,35 @@ class TestCompletions:
         verdict = verifier.verify(row("\\boxed{57}  "))
         assert (verdict.status, verdict.cause) == (Status.WRONG, "too_long")
 
-    def test_final_part(self) -> None:
-        assert final_part("a<|im_end|>b") == "a"
-        assert final_part("a", prefilled=True) is None
+    @pytest.mark.parametrize(
+        ("completion", "kind", "gold"),
+        [
+            ("\\box ed{58} \\boxed{57}", "math", "57"),
+            ("\\Boxed{C} \\boxed{B}", "mcq", "B"),
+            ("<Think>so \\boxed{57}", "math", "57"),
+        ],
+    )
+    def test_spoilt_marks_give_no_answer(
+        self, verifier: RowVerifier, completion: str, kind: str, gold: str
+    ) -> None:
+        verdict = verifier.verify(row(completion, gold, kind))
+        assert (verdict.status, verdict.cause) == (Status.UNPARSEABLE, "spoilt_mark")
+
+    def test_programs_may_hold_anything(self, verifier: RowVerifier) -> None:
+        gold = {"type": "stdio", "tests": [{"input": "", "output": "< think >"}]}
+        verdict = verifier.verify(row("```python\nprint('< think >')\n```", gold, "code_stdio"))
+        assert verdict.correct
+
+    def test_how_long_a_program_may_take(self) -> None:
+        normal = grading._limits(None)
+        assert (grading._limits(20.0).wall_seconds, grading._limits(20.0).cpu_seconds) == (8.0, 1.0)
+        assert grading._limits(10_000.0) == normal
+        for odd in (0, -1, True, "20", float("nan"), float("inf"), None):
+            assert grading._seconds(odd) is None
+        assert grading._seconds(3) == 3.0
+
+    def test_gold_answers_of_gsm8k_are_worked_solutions(self, verifier: RowVerifier) -> None:
+        assert verifier.verify(row("#### 57", "19 * 3 = 57\n#### 57", "gsm8k")).correct
 
 
 class TestOptions:

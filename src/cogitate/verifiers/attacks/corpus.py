@@ -102,9 +102,9 @@ def from_problems(
 
     The rows of the n-th pair have ids that end with ``/n``.
 
-    >>> [row.completion for row in from_problems([("1 + 1?", "2")])][0]
-    '<think>\\nI work it out step by step and check the result.\\n</think>\\n\\nThe answer is
-    $\\boxed{2}$.'
+    >>> rows = from_problems([("1 + 1?", "2")])
+    >>> rows[0].completion.rpartition("\\n")[2]
+    'The answer is $\\\\boxed{2}$.'
     """
     rows = []
     for number, (question, gold) in enumerate(problems):
