@@ -135,9 +135,13 @@ class _Child:
             self.process.wait()
             return True
         # The kernel lets the first process of a namespace end only after all the others.
-        return readable(self._init_pidfd, seconds) and retry_until(
+        gone = readable(self._init_pidfd, seconds) and retry_until(
             lambda: self.process.poll() is not None, seconds
         )
+        # bwrap leaves it to the machine's init to wait for it; that may be us, in a container.
+        with suppress(ChildProcessError):
+            os.waitpid(self._init, os.WNOHANG)
+        return gone
 
     def usage(self) -> Usage | None:
         return usage.measure(self._init)

@@ -4,6 +4,7 @@ The kernel counts processes per user (RLIMIT_NPROC) and never limits root's, so 
 could fork without end. A user that nobody else has makes the count exact, and owns no file.
 """
 
+import itertools
 import os
 import socket
 import threading
@@ -20,6 +21,7 @@ _PREFERRED, _SMALL = 1_990_000_000, 64_000
 # 1_990_000_000: in the range that systemd leaves free. 64_000: where only 65536 users are mapped.
 
 _taken: set[int] = set()
+_turns = itertools.count(37 * os.getpid())
 _lock = threading.Lock()
 
 
@@ -43,8 +45,12 @@ def leased_user(first: int) -> Iterator[int]:
     """A user number that no other running program has, in any process of this machine.
 
     The lease is an abstract socket: it exists once per name, and ends with this process at latest.
+    Numbers take turns, because the kernel counts a dead process until the machine's init has
+    waited for it, and some containers have an init that never does.
     """
-    for user in range(first, first + _RANGE):
+    start = next(_turns)
+    for turn in range(start, start + _RANGE):
+        user = first + turn % _RANGE
         with _lock:
             if user in _taken:
                 continue

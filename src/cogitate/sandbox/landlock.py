@@ -5,7 +5,6 @@ host name and the mounts of the machine, its working directory is on a disk, and
 not cover is refused by the filter instead of being absent.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -17,15 +16,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from cogitate.errors import SandboxError
 from cogitate.sandbox import layout, usage
 from cogitate.sandbox.feeds import feed, readable
 from cogitate.sandbox.identity import leased_user, view_for
-from cogitate.sandbox.launcher import PID_PLACEHOLDER, remove_tree
+from cogitate.sandbox.launcher import PID_PLACEHOLDER, Job, encode_job
 from cogitate.sandbox.layout import WORK
 from cogitate.sandbox.program import Program, RunResult
+from cogitate.sandbox.removal import remove_tree
 from cogitate.sandbox.rlimits import kernel_limits
 from cogitate.sandbox.seccomp import (
     OTHERS_METADATA,
@@ -165,14 +164,12 @@ class _Child:
             if not data:
                 break
             self._report += data
-        self._keeper = int(self._documents().get("keeper", 0))
+        self._keeper = int(self._said().get("keeper", "0"))
 
-    def _documents(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for line in self._report.split(b"\n"):
-            if line.strip():
-                found |= json.loads(line)
-        return found
+    def _said(self) -> dict[str, str]:
+        """The launcher's lines, a word and the rest each."""
+        lines = self._report.decode(errors="replace").splitlines()
+        return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
 
     def started(self) -> bool:
         return self._keeper > 0
@@ -200,11 +197,11 @@ class _Child:
         return size + usage.nameless_bytes(self._usage.processes), count
 
     def end(self, stderr: bytes) -> Ending:
-        documents = self._documents()
-        if "failure" in documents:
-            return Ending(failure=f"the program could not be confined: {documents['failure']}")
-        if "status" in documents:
-            status = int(documents["status"])
+        said = self._said()
+        if "failure" in said:
+            return Ending(failure=f"the program could not be confined: {said['failure']}")
+        if "status" in said:
+            status = int(said["status"])
             if os.WIFSIGNALED(status):
                 return Ending(signal=os.WTERMSIG(status))
             return Ending(exit_code=os.WEXITSTATUS(status))
@@ -268,8 +265,10 @@ class Landlock:
         status, status_inside = os.pipe2(os.O_CLOEXEC)
         stack.callback(os.close, status)
         job = self._job(program, work, read_only)
-        job |= {"status": status_inside, "user": user, "view": view}
-        inside = [status_inside, feed("job", json.dumps(job).encode())]
+        job["status"] = [str(status_inside)]
+        job["user"] = [] if user is None else [str(user)]
+        job["view"] = [] if view is None else [str(view)]
+        inside = [status_inside, feed("job", encode_job(job))]
         try:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", _LAUNCHER, str(inside[1])],
@@ -293,25 +292,25 @@ class Landlock:
         view = view_for(tuple(layout.real_roots((*setup.read_only, *read_only))))
         return stack.enter_context(leased_user(setup.first_user)), view
 
-    def _job(self, program: Program, work: str, read_only: tuple[str, ...]) -> dict[str, Any]:
+    def _job(self, program: Program, work: str, read_only: tuple[str, ...]) -> Job:
         setup = self._setup
-        limits = kernel_limits(program.limits)
         # /tmp belongs to the machine, so what needs scratch space is sent to the work directory.
-        wanted = {"TMPDIR": WORK, **program.environment}
-        environment = {name: relocated(value, work) for name, value in wanted.items()}
+        environment = {"TMPDIR": WORK, **program.environment}
+        limits = kernel_limits(program.limits)
+        nobody = [] if setup.first_user is None else [str(setup.first_user - 1)]
         return {
-            "abi": setup.abi,
+            "abi": [str(setup.abi)],
             "argv": [relocated(text, work) for text in program.argv],
-            "environment": environment,
-            "work": work,
-            "limits": [(number, *pair) for number, pair in limits.items()],
-            "spare_processes": _SPARE_PROCESSES,
+            "environment": [f"{k}={relocated(v, work)}" for k, v in environment.items()],
+            "work": [work],
+            "limits": [f"{number} {soft} {hard}" for number, (soft, hard) in limits.items()],
+            "spare_processes": [str(_SPARE_PROCESSES)],
             "read_only": [
                 *layout.real_roots((*setup.read_only, *read_only)),
                 *layout.SYSTEM_FILES,
             ],
-            "devices": layout.DEVICES,
-            "filter": self._filter,
-            "nobody": None if setup.first_user is None else setup.first_user - 1,
-            "parent": os.getpid(),
+            "devices": list(layout.DEVICES),
+            "filter": [self._filter],
+            "nobody": nobody,
+            "parent": [str(os.getpid())],
         }

@@ -1,7 +1,7 @@
 """Start one program under Landlock and seccomp, and let nothing of it survive.
 
 Runs as a process of its own, by its path, without the package: `python -I -S launcher.py FD`, where
-FD holds the job as JSON (``landlock.py`` writes it). Three processes come of it:
+FD holds the job (``landlock.py`` writes it). Three processes come of it:
 
     guard    is what the parent started. When it dies, for whatever reason, the keeper kills all.
     keeper   inherits every orphan of the program; kills them when the program ends; reports.
@@ -11,15 +11,26 @@ The keeper is in a Landlock domain that may signal nothing outside, and the prog
 so the keeper's ``kill(-1)`` reaches everything the program started, at once, and nothing else.
 """
 
+# Every program waits for these imports. Those of json, typing, signal and contextlib took longer
+# than all the rest together.
+import _signal as signal  # pyright: ignore[reportMissingImports]
 import ctypes
-import json
 import os
 import select
-import signal
 import sys
 import time
-from contextlib import suppress
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+if TYPE_CHECKING or __package__:
+    from cogitate.sandbox.removal import remove_tree, suppress
+else:  # run by its path
+    sys.path.append(os.path.dirname(__file__))
+    from removal import remove_tree, suppress
+
+Job = dict[str, list[str]]
+"""Texts by name; numbers are texts too."""
 
 PID_PLACEHOLDER = 0x7A5A5A5A
 """Stands in the filter for the process number of the program, which nobody knows before it runs."""
@@ -39,6 +50,33 @@ _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many bits the kernel
 _SCOPE_SIGNALS, _SCOPE_ALL = 2, 3
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def encode_job(job: Job) -> bytes:
+    """Each name, how many texts, and the texts, all ended by NUL, which none of them contains."""
+    words: list[str] = []
+    for name, texts in job.items():
+        words += [name, str(len(texts)), *texts]
+    if any("\0" in word for word in words):
+        raise ValueError("a NUL in the arguments, the environment or the paths of a program")
+    return b"".join(os.fsencode(word) + b"\0" for word in words)
+
+
+def decode_job(data: bytes) -> Job:
+    """The job that was encoded."""
+    words = [os.fsdecode(word) for word in data.split(b"\0")[:-1]]
+    job: Job = {}
+    position = 0
+    while position < len(words):
+        first = position + 2
+        position = first + int(words[position + 1])
+        job[words[first - 2]] = words[first:position]
+    return job
+
+
+def _number(job: Job, name: str) -> int | None:
+    """A number of the job, or None where it has none."""
+    return int(job[name][0]) if job.get(name) else None
 
 
 class _RulesetAttributes(ctypes.Structure):
@@ -65,7 +103,7 @@ def _checked(value: int, what: str) -> int:
     return value
 
 
-def _prctl(option: int, argument: Any, extra: Any = 0) -> None:
+def _prctl(option: int, argument: "Any", extra: "Any" = 0) -> None:
     zero = ctypes.c_ulong(0)
     _checked(_libc.prctl(option, argument, extra, zero, zero), f"prctl {option}")
 
@@ -109,8 +147,8 @@ def _enforce(ruleset: int) -> None:
 # --- the program ----------------------------------------------------------------------------------
 
 
-def _restrict_files(job: dict[str, Any]) -> None:
-    abi = job["abi"]
+def _restrict_files(job: Job) -> None:
+    abi = int(job["abi"][0])
     rights = all_rights(abi)
     ruleset = _ruleset(abi, rights, 3, _SCOPE_ALL)
     for path in job["read_only"]:
@@ -120,7 +158,7 @@ def _restrict_files(job: dict[str, Any]) -> None:
     # Of /proc only itself, and without what it could see of the machine from there.
     for name in ("fd", "maps", "status", "stat", "statm", "cmdline"):
         _allow(ruleset, f"/proc/{os.getpid()}/{name}", READ_FILE | READ_DIR)
-    _allow(ruleset, job["work"], rights & ~(_MAKE_DEVICES_AND_SOCKETS | _IOCTL_DEVICE))
+    _allow(ruleset, job["work"][0], rights & ~(_MAKE_DEVICES_AND_SOCKETS | _IOCTL_DEVICE))
     _enforce(ruleset)
 
 
@@ -149,38 +187,39 @@ def _user_tasks() -> int:
     return total
 
 
-def _set_limits(job: dict[str, Any]) -> None:
+def _set_limits(job: Job) -> None:
     import resource
 
     # If the machine runs out of memory, the program goes first.
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
-    for number, soft, hard in job["limits"]:
+    for text in job["limits"]:
+        number, soft, hard = map(int, text.split())
         others = 0
-        if number == resource.RLIMIT_NPROC and job["user"] is None:
-            others = _user_tasks() + job["spare_processes"]
+        if number == resource.RLIMIT_NPROC and not job["user"]:
+            others = _user_tasks() + int(job["spare_processes"][0])
         resource.setrlimit(number, (soft + others, hard + others))
 
 
-def _confine(job: dict[str, Any]) -> None:
+def _confine(job: Job) -> None:
     os.setsid()
     os.umask(0o022)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and so would the program
         signal.signal(number, signal.SIG_DFL)
     _set_limits(job)
-    _become(job["user"])
+    _become(_number(job, "user"))
     _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
-    os.chdir(job["work"])
+    os.chdir(job["work"][0])
     _prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))
     _restrict_files(job)
-    code = bytes.fromhex(job["filter"])
+    code = bytes.fromhex(job["filter"][0])
     own = os.getpid().to_bytes(4, sys.byteorder)
     code = code.replace(PID_PLACEHOLDER.to_bytes(4, sys.byteorder), own)
     program = _FilterProgram(len(code) // 8, code)
     _prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(program))
 
 
-def _run_program(job: dict[str, Any], failures: int) -> NoReturn:
+def _run_program(job: Job, failures: int) -> "NoReturn":
     """Become the program. ``failures`` closes when that has worked."""
     try:
         _confine(job)
@@ -188,7 +227,8 @@ def _run_program(job: dict[str, Any], failures: int) -> NoReturn:
         os.write(failures, str(error).encode())
         os._exit(1)
     try:
-        os.execve(job["argv"][0], job["argv"], job["environment"])
+        environment = dict(pair.split("=", 1) for pair in job["environment"])
+        os.execve(job["argv"][0], job["argv"], environment)
     except OSError as error:
         os.write(2, f"{job['argv'][0]}: {error.strerror}\n".encode())
     os._exit(127)
@@ -236,12 +276,12 @@ def _kill_user(user: int, nobody: int) -> None:
     os.waitpid(child, 0)
 
 
-def _kill_everything(job: dict[str, Any], fenced: bool) -> None:
+def _kill_everything(job: Job, fenced: bool) -> None:
     if fenced:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(-1, signal.SIGKILL)
-    elif job["user"] is not None:
-        _kill_user(job["user"], job["nobody"])
+    elif job["user"]:
+        _kill_user(int(job["user"][0]), int(job["nobody"][0]))
     else:
         for pid in _descendants(os.getpid()):
             with suppress(ProcessLookupError, PermissionError):
@@ -260,18 +300,18 @@ def _reap(statuses: dict[int, int]) -> bool:
         statuses[pid] = status
 
 
-def _keep(job: dict[str, Any], guard: int, lifeline: int) -> NoReturn:
+def _keep(job: Job, guard: int, lifeline: int) -> "NoReturn":
     """Run the program and see to its end."""
-    status_pipe = job["status"]
+    status_pipe, abi = int(job["status"][0]), int(job["abi"][0])
     os.setsid()
     _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
     _prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1))
-    if job["abi"] >= 6:
+    if abi >= 6:
         # What a domain does not allow by name it denies: moving between directories, of all things.
-        fence = _ruleset(job["abi"], _MOVE, 0, _SCOPE_SIGNALS)
+        fence = _ruleset(abi, _MOVE, 0, _SCOPE_SIGNALS)
         _allow(fence, "/", _MOVE)
         _enforce(fence)
-    fenced = job["abi"] >= 6 and is_fenced(guard, 1)
+    fenced = abi >= 6 and is_fenced(guard, 1)
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
@@ -287,7 +327,7 @@ def _keep(job: dict[str, Any], guard: int, lifeline: int) -> NoReturn:
     for descriptor in range(3):
         os.close(descriptor)
     failure = os.read(failures, 4096).decode(errors="replace")
-    _say(status_pipe, {"failure": failure} if failure else {"keeper": os.getpid()})
+    _say(status_pipe, f"failure {failure}" if failure else f"keeper {os.getpid()}")
     statuses: dict[int, int] = {}
     poller = select.poll()
     poller.register(lifeline, select.POLLIN)
@@ -304,64 +344,14 @@ def _keep(job: dict[str, Any], guard: int, lifeline: int) -> NoReturn:
             break
         time.sleep(pause)
         pause = min(2 * pause, 0.02)
-    remove_tree(job["work"])
-    _say(status_pipe, {"status": statuses.get(program, signal.SIGKILL)})
+    remove_tree(job["work"][0])
+    _say(status_pipe, f"status {statuses.get(program, signal.SIGKILL)}")
     os._exit(0)
 
 
-def _say(descriptor: int, document: dict[str, Any]) -> None:
+def _say(descriptor: int, line: str) -> None:
     with suppress(BrokenPipeError):
-        os.write(descriptor, json.dumps(document).encode() + b"\n")
-
-
-def remove_tree(path: str) -> None:
-    """Delete a directory that a program may have made as hard to delete as it could.
-
-    Directories are moved to the top and emptied there, so no depth makes a path or a recursion too
-    long. What cannot be deleted stays; nothing is raised.
-    """
-    with suppress(OSError):
-        top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            _empty(top)
-        finally:
-            os.close(top)
-        os.rmdir(path)
-
-
-def _empty(top: int) -> None:
-    prefix = os.urandom(12).hex()  # a name that the program did not take
-    pending = _clear(top, top, prefix)
-    moved = 0
-    while pending:
-        name = pending.pop()
-        moved += 1
-        with suppress(OSError):
-            os.chmod(name, 0o700, dir_fd=top)
-            directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-            try:
-                pending += _clear(top, directory, f"{prefix}-{moved}")
-            finally:
-                os.close(directory)
-            os.rmdir(name, dir_fd=top)
-
-
-def _clear(top: int, directory: int, prefix: str) -> list[str]:
-    """Delete the files of a directory. Its subdirectories go to the top; their names there."""
-    left: list[str] = []
-    for name in os.listdir(directory):
-        with suppress(OSError):
-            os.unlink(name, dir_fd=directory)
-            continue
-        with suppress(OSError):
-            os.rmdir(name, dir_fd=directory)
-            continue
-        with suppress(OSError):
-            new = f"{prefix}-{len(left)}"
-            os.chmod(name, 0o700, dir_fd=directory)  # or it could not be moved
-            os.rename(name, new, src_dir_fd=directory, dst_dir_fd=top)
-            left.append(new)
-    return left
+        os.write(descriptor, line.replace("\n", " ").encode() + b"\n")
 
 
 # --- the guard ------------------------------------------------------------------------------------
@@ -370,22 +360,22 @@ def _clear(top: int, directory: int, prefix: str) -> list[str]:
 def main() -> None:
     """Read the job, start the keeper, and live as long as it does."""
     with open(int(sys.argv[1]), "rb") as file:
-        job = json.load(file)
-    parent = job["parent"]
+        job = decode_job(file.read())
     _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
-    if os.getppid() != parent:
+    if os.getppid() != _number(job, "parent"):
         return
-    os.set_inheritable(job["status"], False)
-    if job["view"] is not None:
-        _checked(_libc.setns(job["view"], _CLONE_NEWNS), "setns")
-        os.close(job["view"])
+    status, view = int(job["status"][0]), _number(job, "view")
+    os.set_inheritable(status, False)
+    if view is not None:
+        _checked(_libc.setns(view, _CLONE_NEWNS), "setns")
+        os.close(view)
     guard = os.getpid()
     lifeline, held = os.pipe()
     keeper = os.fork()
     if keeper == 0:
         os.close(held)
         _keep(job, guard, lifeline)
-    os.close(job["status"])
+    os.close(status)
     for descriptor in range(3):
         os.close(descriptor)
     os.waitpid(keeper, 0)

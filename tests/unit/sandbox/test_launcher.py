@@ -1,17 +1,25 @@
 """The launcher of Landlock, as far as it works without confining the test itself."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cogitate.sandbox import landlock, launcher
 from cogitate.sandbox.landlock import Setup, disk_usage, relocated, work_directory
-from cogitate.sandbox.launcher import all_rights, is_fenced, landlock_abi, remove_tree
+from cogitate.sandbox.launcher import (
+    all_rights,
+    decode_job,
+    encode_job,
+    is_fenced,
+    landlock_abi,
+)
 from cogitate.sandbox.layout import WORK
+from cogitate.sandbox.removal import remove_tree, suppress
 from cogitate.sandbox.seccomp import OWN_METADATA, own_signals_only
 from cogitate.sandbox.syscalls import X86_64
 
@@ -32,7 +40,7 @@ def test_rights_by_version() -> None:
 
 def test_the_launcher_needs_nothing_but_the_standard_library() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import launcher; "
+        "import sys; sys.path.insert(0, sys.argv[1]); import launcher, removal; "
         "print(sorted(m for m in sys.modules if m.startswith('cogitate')))"
     )
     folder = os.path.dirname(launcher.__file__)
@@ -172,9 +180,31 @@ def test_rules_by_what_the_kernel_and_the_user_can_do() -> None:
     assert all("setxattr" in found and "socket" in found for found in names)
 
 
-def start(job: dict[str, object]) -> "subprocess.CompletedProcess[bytes]":
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_characters="\0", codec="utf-8")),
+        st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8"))),
+    )
+)
+def test_jobs_are_read_as_they_were_written(job: launcher.Job) -> None:
+    assert decode_job(encode_job(job)) == job
+
+
+def test_no_text_of_a_job_can_pass_for_two() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        encode_job({"argv": ["a\0user\x000\0"]})
+
+
+def test_the_stand_in_for_suppress() -> None:
+    with suppress(KeyError, OSError):
+        raise FileNotFoundError
+    with pytest.raises(ValueError, match="x"), suppress(KeyError):
+        raise ValueError("x")
+
+
+def start(job: launcher.Job) -> "subprocess.CompletedProcess[bytes]":
     reader, writer = os.pipe()
-    os.write(writer, json.dumps(job).encode())
+    os.write(writer, encode_job(job))
     os.close(writer)
     argv = [sys.executable, "-I", "-S", launcher.__file__, str(reader)]
     done = subprocess.run(argv, pass_fds=[reader], capture_output=True, timeout=60)
@@ -183,5 +213,5 @@ def start(job: dict[str, object]) -> "subprocess.CompletedProcess[bytes]":
 
 
 def test_a_launcher_whose_parent_is_gone_starts_nothing() -> None:
-    done = start({"parent": 1, "status": 2, "view": None})
+    done = start({"parent": ["1"], "status": ["2"], "view": []})
     assert done.returncode == 0 and done.stdout == b""
