@@ -123,8 +123,8 @@ def _judge_sudoku(gold: LogicGold, answer: str) -> bool:
 def plain(text: str) -> str:
     """A name or a value for comparison: one case, no marks around it, no article.
 
-    >>> plain(" **The Red** house. "), plain("a_knight")
-    ('red house', 'a knight')
+    >>> plain(" **The Red** house. "), plain("a_knight"), plain("A")
+    ('red house', 'knight', 'a')
     """
     text = unicodedata.normalize("NFKC", text).replace("*", " ").replace("_", " ").casefold()
     text = " ".join(text.split()).strip(" .,;:!\"'`()[]")

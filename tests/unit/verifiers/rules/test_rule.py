@@ -113,7 +113,7 @@ def test_a_bad_gold_is_the_datas_fault(kind: str, gold: object):
 
 
 @given(kind=st.sampled_from(sorted(EXAMPLES)), gold=JSON)
-@settings(max_examples=80)
+@settings(max_examples=60)
 def test_no_gold_raises(kind: str, gold: object):
     reason = check_gold(kind, gold)
     assert reason is None or reason
@@ -121,7 +121,7 @@ def test_no_gold_raises(kind: str, gold: object):
 
 
 @given(kind=st.sampled_from(sorted(EXAMPLES)), text=st.text(max_size=200))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_no_text_raises(kind: str, text: str):
     assert verify(kind, EXAMPLES[kind][0], text).correct in (True, False)
 
@@ -150,7 +150,7 @@ WRAPPINGS = [
     inner=st.sampled_from(WRAPPINGS),
     case=st.sampled_from([str, str.upper, str.lower, str.title]),
 )
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_wrapping_and_case_never_make_a_wrong_answer_right(kind, wrapping, inner, case):
     gold, _, wrong = EXAMPLES[kind]
     text = wrapping.format(inner.format(case(wrong)))

@@ -1,6 +1,7 @@
 """Instructions of M-IFEval for Spanish and French, beside those that every language has.
 
-Paper: M-IFEval (arXiv:2502.04688). Written from the wording of its prompts.
+Paper: M-IFEval (arXiv:2502.04688). Written from the wording of its prompts; that words with ü and
+ñ are counted exactly, which the prompts leave open, is what the published checkers do.
 """
 
 import re
