@@ -61,14 +61,14 @@ def letter_frequency(
 # Language and case
 
 
-def response_language(text: str, *, language: str) -> bool:
+def in_language(text: str, *, language: str) -> bool:
     """The text is in this language, at least four fifths of its words."""
     code = language.lower().split("-")[0]
     return language_shares(text).get(code, 0.0) >= MIN_LANGUAGE_SHARE
 
 
 def known_language(language: str) -> bool:
-    """Whether ``response_language`` can tell this language."""
+    """Whether ``in_language`` can tell this language."""
     return language.lower().split("-")[0] in LANGUAGES
 
 
@@ -209,7 +209,7 @@ def one_of(text: str, answers: tuple[str, ...]) -> bool:
     return sum(answer in text for answer in answers) == 1
 
 
-def constrained_response(text: str) -> bool:
+def permitted_answer(text: str) -> bool:
     """ "My answer is yes.", "... no." or "... maybe.", one of them."""
     return one_of(text, ("My answer is yes.", "My answer is no.", "My answer is maybe."))
 
@@ -217,7 +217,7 @@ def constrained_response(text: str) -> bool:
 # Combination, start and end, punctuation
 
 
-def two_responses(text: str) -> bool:
+def two_texts(text: str) -> bool:
     """Two different texts, separated by six stars."""
     parts = text.split("******")
     filled = [part.strip() for part in parts if part.strip()]
@@ -263,7 +263,7 @@ CHECKS: Mapping[str, Any] = {
     "keywords:frequency": frequency,
     "keywords:forbidden_words": forbidden_words,
     "keywords:letter_frequency": letter_frequency,
-    "language:response_language": response_language,
+    "language:response_language": in_language,
     "length_constraints:number_sentences": number_sentences,
     "length_constraints:number_paragraphs": number_paragraphs,
     "length_constraints:number_words": number_words,
@@ -271,12 +271,12 @@ CHECKS: Mapping[str, Any] = {
     "detectable_content:number_placeholders": number_placeholders,
     "detectable_content:postscript": postscript,
     "detectable_format:number_bullet_lists": number_bullet_lists,
-    "detectable_format:constrained_response": constrained_response,
+    "detectable_format:constrained_response": permitted_answer,
     "detectable_format:number_highlighted_sections": number_highlighted_sections,
     "detectable_format:multiple_sections": multiple_sections,
     "detectable_format:json_format": json_format,
     "detectable_format:title": title,
-    "combination:two_responses": two_responses,
+    "combination:two_responses": two_texts,
     "combination:repeat_prompt": repeat_prompt,
     "startend:end_checker": end_checker,
     "startend:quotation": quotation,
