@@ -17,7 +17,7 @@ from cogitate.errors import ConfigError
 from cogitate.models.fetch import resolve_model
 from cogitate.models.weights import load_model
 from cogitate.placement.local import LocalPlacement
-from cogitate.policies.local import LocalPolicy
+from cogitate.policies.local import LocalPolicy, LocalScorer
 from cogitate.protocols import Placement, RolloutEngine
 from cogitate.rewards.config import JudgeConfig
 from cogitate.rewards.judge import Judge, JudgeReward, build_judge
@@ -133,7 +133,7 @@ def open_judge(settings: JudgeConfig, *, device: str = "auto") -> Judge:
     model = load_model(directory, dtype=torch.float32, device=resolve_device(device))
     chat = build_chat(Tokenizer.from_directory(directory), TemplateSection(name="chat"))
     engine = cast(RolloutEngine, LocalEngine(model, chat.decode))
-    return build_judge(settings, engine=engine, chat=chat)
+    return build_judge(settings, engine=engine, chat=chat, scorer=LocalScorer(model))
 
 
 def build_placement(config: RunConfig, chat: Chat, *, model_dir: Path) -> Placement:

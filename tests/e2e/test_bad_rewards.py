@@ -73,3 +73,21 @@ def test_training_goes_on(
     said = [record.message for record in caplog.records if "reward f" in record.message]
     assert any(f"masked/{cause}" in message for message in said)
     assert len([message for message in said if f"masked/{cause}" in message]) == 1
+
+
+def test_a_judge_that_cannot_judge_does_not_stop_a_run(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A random model of 128 positions, which do not hold the question to a judge.
+    judge = {"model": str(model), "weight": 0.5, "max_tokens": 16}
+    config = tiny_config(
+        model, tmp_path / "runs", reward={"random": 1.0, "judge": [judge]}, sampling={"max_tokens": 24},
+        eval={"problems_per_task": 1, "every": 3, "samples": 1}, grpo={"steps": 3, "problems_per_step": 3},
+    )  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        run(config)
+    found = metrics(config.run_dir)
+    assert len(found) == 3
+    masked = [sum(v for k, v in step.items() if k.startswith("masked/judge")) for step in found]
+    assert 0 < sum(masked) / 3 <= 1
+    assert [step["reward/verifier_error"] for step in found] == pytest.approx(masked)

@@ -24,7 +24,7 @@ from fractions import Fraction
 from cogitate.text.think import boxed_contents, has_visible_text
 from cogitate.verdict import Status, Verdict, bad_gold, correct, wrong
 from cogitate.verifiers.exact import parse_number
-from cogitate.verifiers.openers import content_words, fold, is_label
+from cogitate.verifiers.openers import content_words, fold, is_announcement, is_label
 
 MAX_ANSWER_CHARS = 20_000
 """Longest answer that is looked at, characters."""
@@ -104,7 +104,7 @@ def reject(
         return "addresses_judge", f"the answer speaks to its judge: {said!r}"
     if has_gold_words(gold, text):
         return None
-    if is_label(text) or not content_words(text, gold=gold):
+    if is_label(text) or is_announcement(text) or not content_words(text, gold=gold):
         return "opener", "the answer announces an answer and gives none"
     return None
 

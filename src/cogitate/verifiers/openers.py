@@ -56,6 +56,15 @@ pasi megold* valasz* magyaraz* lepes* gondol* ratkais* vastau* selity* askel* aj
 해결* 설명* 차근차근 먼저 우선 하나씩 다음과 같이 같습니다 질문* 분석*
 """
 
+_CHATTER = """
+alright dive hmm hm um uh er ah oh insert ditto qed see above after based according note notice
+assume hope helps thank thanks welcome hello hi hey obviously clearly trivially indeed absolutely
+voici voila bien evidemment hier naturlich gerne ecco certo certamente claro aqui supuesto
+natuurlijk antwoord antwoorden sjalvklart har ar har tentu berikut chắc chắn rồi đây câu trả lời
+конечно вот хорошо oczywiscie oto tamam su iste tabii إليك بالتأكيد 알겠습니다 물론
+물론입니다 음 자 ठीक
+"""
+
 _FUNCTION_WORDS = """
 a an the this that these those it its is are was be been will shall can could should would i me
 my we our us you your let lets let's s d ll m re ve t to of for in on by with as at and so then
@@ -79,6 +88,8 @@ korrekt gleich correcto correcta correcte igual juste exact exacte corretto ugua
 """
 
 _UNSPACED_OPENERS = """
+好的 好 嗯 当然 當然 可以 没问题 沒問題 正确 正確 相同 一致 参考 參考 标准 標準
+もちろん わかりました
 解 解答 解析 解法 解題 解题 答 答案 回答 答复 答覆 思考 思路 思维 思維 思考过程 思考過程 推理
 推理过程 分析 过程 過程 步骤 步驟 一步一步 一步 逐步 题目 題目 问题 問題 题 題 首先 接下来
 接下來 解决 解決 说明 說明 让我们 讓我們 让我 讓我 我们 我們 来看 來看 看看 想想 开始 開始 结论
@@ -109,6 +120,14 @@ _NUMBERED = re.compile(
 )
 _LABEL = re.compile(r"[^\d:：]{1,120}[:：]\W*")
 _LABEL_WORDS = 8
+_ANNOUNCEMENT = re.compile(
+    r"\W*(?:(?:(?:first|now|so|okay|ok|well|alright|sure|hmm)\W{1,3})?"
+    r"(?:let's|let us|let me|let|i will|i'll|i am going to|i'm going to|we will|we need to|"
+    r"to (?:solve|find|answer|determine|compute|calculate|get|work out))\b[^\d.!?=\n]{0,160}|"
+    r"[^\d.!?=\n]{0,160}\b(?:answer|solution|result|explanation|reasoning) (?:is|are)"
+    r"(?: as follows| given below| the following)?)[\W]*"
+)
+"""Digits, equations and second sentences may be an answer."""
 
 
 def fold(text: str) -> str:
@@ -138,7 +157,7 @@ def _longest_first(block: str) -> "re.Pattern[str]":
     return re.compile("|".join(map(re.escape, words)))
 
 
-_OPENER_WORDS, _OPENER_STEMS = _words(_OPENERS)
+_OPENER_WORDS, _OPENER_STEMS = _words(_OPENERS + _CHATTER)
 _FUNCTION, _ = _words(_FUNCTION_WORDS)
 _CLAIM_WORDS, _ = _words(_CLAIMS)
 _UNSPACED_VOCABULARY = _longest_first(_UNSPACED_OPENERS)
@@ -175,6 +194,20 @@ def is_label(text: str) -> bool:
     """
     text = text.strip()
     return _LABEL.fullmatch(text) is not None and len(_WORD.findall(text)) <= _LABEL_WORDS
+
+
+def is_announcement(text: str) -> bool:
+    """Whether the whole text is one English sentence that only says what will follow.
+
+    >>> is_announcement("Based on the given facts, the answer is"), is_announcement("Let x be")
+    (True, True)
+    >>> is_announcement("Let it be 4"), is_announcement("The answer is Paris")
+    (False, False)
+    """
+    return (
+        _ANNOUNCEMENT.fullmatch(fold(" ".join(text[:400].split())).replace("\u2019", "'"))
+        is not None
+    )
 
 
 def _spaced(word: str, golden: frozenset[str]) -> list[str]:

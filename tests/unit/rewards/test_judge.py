@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import Float
+from torch import Tensor
 
+from cogitate.errors import EngineError
 from cogitate.rewards.calling import Failure
 from cogitate.rewards.config import JudgeConfig, RewardConfig
 from cogitate.rewards.judge import CANARIES, Judge, JudgeReward, build_judge, verify_judge
@@ -18,7 +21,7 @@ from cogitate.rewards.judge_prompts import (
     quotation,
     read_verdict,
 )
-from cogitate.schema import Message, Problem
+from cogitate.schema import Completion, Message, Problem, TokenBatch
 from cogitate.testing import FakeEngine, byte_chat, completion_from_text
 from cogitate.verdict import Status
 
@@ -326,6 +329,34 @@ class TestLocal:
         [verdict] = judge.verdicts([("q", "g", "one")])
         assert verdict.correct is False
         assert "</think>" in engine.calls[1][0][0].text
+
+    def test_with_a_scorer_the_verdict_is_the_most_probable_allowed_one(self):
+        chat = byte_chat("chat")
+        engine = FakeEngine(chat.tokenizer, script=["I wonder."])
+
+        class Scorer:
+            """Likes one letter: the verdict with more of them, whatever the judge wrote."""
+
+            def logprobs(self, batch: TokenBatch) -> Float[Tensor, "N L"]:
+                return (batch.token_ids == ord("n")).float()
+
+        config = JudgeConfig(model="m")
+        judge = build_judge(config, engine=engine, chat=chat, scorer=Scorer())
+        judge._canaries = ()
+        [verdict] = judge.verdicts([("q", "g", "one")])
+        assert verdict.status is Status.WRONG, "incorrect has an n, correct has none"
+        assert len(engine.calls) == 1
+
+    def test_an_engine_that_fails_is_masked(self):
+        chat = byte_chat("chat")
+
+        class Broken(FakeEngine):
+            def generate(self, *args: object, **kwargs: object) -> list[list[Completion]]:
+                raise EngineError("the prompt is too long")
+
+        judge = build_judge(JudgeConfig(model="m"), engine=Broken(chat.tokenizer), chat=chat)
+        [verdict] = judge.verdicts([("q", "g", "one")])
+        assert (verdict.status, verdict.cause) == (Status.CRASHED, "judge_failed")
 
     def test_an_endpoint_or_an_engine(self):
         with pytest.raises(ValueError, match="needs an engine"):

@@ -65,6 +65,20 @@ OPENERS = [
     r"\text{Answer}",
     "<answer></answer>",
 ]
+SENTENCES = [
+    "Based on the given information, the answer is",
+    "Okay, let's dive into this fascinating riddle.",
+    "To find the river, we need to look at a map.",
+    "I'll compare the rivers of France one by one.",
+    "Let x be",
+    "Here you go:",
+    "Hmm.",
+    "好的，我来回答这个问题",
+    "Claro, aquí está la respuesta",
+    "Natürlich! Hier ist meine Antwort:",
+    "Конечно! Вот ответ:",
+    "Chắc chắn rồi, đây là câu trả lời",
+]
 EMPTIES = [
     "",
     " ",
@@ -88,6 +102,11 @@ LABELS_OF_ANY_LANGUAGE = ["Jibu la swali:", "Proses meddwl:", "Válasz a kérdé
 def test_an_announcement_is_wrong(text: str):
     verdict = verify_judge(RIVER, text)
     assert (verdict.status, verdict.cause) == (Status.WRONG, "opener")
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_one_sentence_about_what_will_follow_is_wrong(text: str):
+    assert verify_judge(RIVER, text).cause == "opener"
 
 
 @pytest.mark.parametrize("text", EMPTIES)
@@ -220,6 +239,9 @@ def test_wrong_without_judgement(gold: str, text: str, cause: str):
         ("one", "The answer is one of them"),
         ("12", "twelve"),
         ("salt solution", "A salt solution"),
+        (RIVER, "We need to say: the Loire"),
+        (RIVER, "Let me think. It is the river of Nantes and Orléans."),
+        ("left", "To answer, turn left"),
     ],
 )
 def test_the_rest_is_the_judges(gold: str, text: str):
