@@ -70,7 +70,7 @@ for pid in filter(str.isdigit, names):
             attempt(f"descriptor {number} of {pid}", os.open, f"/proc/{pid}/fd/{number}", os.O_RDONLY)
 for path in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname",
              "/proc/sys/vm/drop_caches", "/proc/sys/kernel/randomize_va_space", "/proc/self/uid_map", "/proc/1/oom_score_adj", "/proc/1/mem"):
-    attempt(f"write {path}", lambda: os.write(os.open(path, os.O_WRONLY), b"1"))
+    attempt(f"open {path} for writing", os.open, path, os.O_WRONLY)  # no more: it is this machine
 """,
     ),
     tries(

@@ -26,6 +26,7 @@ ATTACKS = (
         code="",
         argv=("/bin/sh", "-c", "f() { f | f & }; (f) & while :; do :; done"),
         expect=TIMEOUT,
+        landlock_as_user=RESOURCE,
         limits=SHORT,
     ),
     Attack(

@@ -74,8 +74,11 @@ attempt("go through /proc", open, "/proc/self/root" + bait)
     _Attack(
         name="change files of this machine",
         code="""
-for path in (bait, bait + ".new", "/usr/new", "/etc/new", sys.executable, os.__file__):
-    attempt("write " + path, open, path, "a")
+settings = ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches")
+for path in (bait, bait + ".new", "/usr/new", "/etc/new", sys.executable, os.__file__, *settings):
+    attempt("open to write " + path, os.open, path, os.O_WRONLY)
+for path in (bait + ".new", "/usr/new", "/etc/new", "/dev/new"):
+    attempt("make " + path, os.mkdir, path)
 attempt("delete", os.unlink, bait)
 attempt("rename", os.rename, bait, "mine")
 attempt("link", os.link, bait, "mine")

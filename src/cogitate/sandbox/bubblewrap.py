@@ -13,12 +13,12 @@ import subprocess
 import termios
 import weakref
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cogitate.errors import SandboxError
 from cogitate.sandbox import layout, usage
 from cogitate.sandbox.feeds import feed, readable
-from cogitate.sandbox.identity import command_as, leased_user, view_for
+from cogitate.sandbox.identity import command_as, is_root, leased_user, view_for
 from cogitate.sandbox.layout import WORK
 from cogitate.sandbox.program import Limits, Program, RunResult
 from cogitate.sandbox.rlimits import command_with, kernel_limits
@@ -244,6 +244,10 @@ class Bubblewrap:
         inside = [status_inside, gate_inside, feed("filter", setup.filter)]
         try:
             files = layout.checked_files(program.files)
+            prefix = self._as_user(stack, program, read_only)
+            if not prefix and is_root():
+                # Root may write to files of /proc without any privilege, because it owns them.
+                setup = replace(setup, proc=False)
             options = [
                 "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
                 "--clearenv", "--cap-drop", "ALL", "--hostname", "sandbox",
@@ -261,7 +265,6 @@ class Bubblewrap:
                 options += ["--setenv", name, value]
             # Not on the command line, which the program could read: it names paths of this machine.
             inside.append(feed("options", b"".join(os.fsencode(o) + b"\0" for o in options)))
-            prefix = self._as_user(stack, program, read_only)
             process = subprocess.Popen(
                 [*prefix, setup.bwrap, "--args", str(inside[-1]), "--", *program.argv],
                 stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=inside,
@@ -282,7 +285,7 @@ class Bubblewrap:
         """What gives bwrap a user of its own and limits, if we are root.
 
         Where that user could not read something that the program needs, bwrap runs as root, and the
-        program as root without any privilege.
+        program as root without any privilege and without /proc.
         """
         setup = self._setup
         if setup.first_user is None:

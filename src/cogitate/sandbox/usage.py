@@ -76,8 +76,9 @@ def measure(root: int, *, itself: bool = False) -> Usage:
             continue
         seen.append(pid)
         ticks += sum(map(int, fields[11:15]))
-        if fields[0] != b"Z":
-            tasks += int(fields[17])
+        is_zombie = fields[0] == b"Z"
+        tasks += 1 if is_zombie else int(fields[17])
+        if not is_zombie:
             memory += int(fields[21]) * _PAGE
         pending += _children(pid, int(fields[17]))
     return Usage(

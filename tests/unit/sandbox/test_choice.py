@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,14 @@ def test_the_program_without_a_sandbox(tmp_path: Path) -> None:
     worker = sandbox.spawn(Program(argv=("/bin/cat",)))
     out, _ = worker.communicate(b"through")
     assert out == b"through"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root alone")
+def test_root_without_a_user_to_lend_still_holds(sandbox: Sandbox) -> None:
+    """As in a container that allows no other users: root without privileges, and without /proc."""
+    assert isinstance(sandbox, Bubblewrap | landlock.Landlock)
+    weaker = type(sandbox)(replace(sandbox._setup, first_user=None))  # type: ignore[arg-type]
+    assert [result for result in self_test(weaker) if not result.held] == []
 
 
 def test_no_sandbox_is_not_attacked() -> None:

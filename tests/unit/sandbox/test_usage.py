@@ -83,7 +83,7 @@ def test_who_is_gone_uses_nothing() -> None:
     assert nameless_bytes((child.pid,)) == 0
 
 
-def test_zombies_count_as_nothing_but_time() -> None:
+def test_zombies_count_as_processes_without_memory() -> None:
     child = subprocess.Popen(["/bin/true"])
 
     def is_zombie() -> bool:
@@ -92,7 +92,7 @@ def test_zombies_count_as_nothing_but_time() -> None:
 
     assert retry_until(is_zombie, 30)
     seen = measure(child.pid, itself=True)
-    assert (seen.tasks, seen.memory_bytes, seen.processes) == (0, 0, (child.pid,))
+    assert (seen.tasks, seen.memory_bytes, seen.processes) == (1, 0, (child.pid,))
     assert proportional_memory((child.pid,)) == 0
     child.wait()
 
