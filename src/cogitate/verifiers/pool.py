@@ -77,7 +77,8 @@ class WorkerPool:
     start when first needed. ``path`` are directories put in front of the workers' ``sys.path``
     (default: the caller's ``sys.path``). ``environment`` is all of their environment besides PATH
     and locale. ``sandbox`` starts them there, able to read ``path`` and nothing else of the host's
-    files but the system. ``quiet`` throws away what they print.
+    files but the system; those directories must be readable for everybody, since a sandboxed worker
+    is another user. ``quiet`` throws away what they print.
     """
 
     def __init__(

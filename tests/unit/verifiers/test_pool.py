@@ -1,6 +1,7 @@
 """Worker processes: what goes in comes out, and whatever happens inside, nothing is left behind."""
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cogitate.errors import SandboxError
+from cogitate.sandbox import get_sandbox
 from cogitate.verifiers.pool import (
     WorkerDied,
     WorkerLimits,
@@ -65,6 +68,9 @@ def unspeakable():
 
 def environment():
     return dict(os.environ)
+
+def read(path):
+    return {"text": open(path).read()}
 """
 QUICK = WorkerLimits(wall_seconds=20.0, memory_bytes=2 << 30)
 
@@ -271,6 +277,29 @@ def test_nothing_is_left_after_ten_thousand_calls(modules: Path) -> None:
         assert found.counts.recycled >= 4
     assert open_files() == before
     assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("name", ["bubblewrap", "landlock"])
+def test_workers_can_live_in_a_sandbox(name: str) -> None:
+    try:
+        sandbox = get_sandbox(name)
+    except SandboxError as problem:
+        pytest.skip(str(problem))
+    with (
+        # Directories of tmp_path are closed to other users, and a sandboxed worker is one.
+        tempfile.TemporaryDirectory() as directory,
+        WorkerPool(
+            "pool_functions:whatever", 1, limits=QUICK, path=(directory,), sandbox=sandbox
+        ) as found,
+    ):
+        os.chmod(directory, 0o755)
+        Path(directory, "pool_functions.py").write_text(FUNCTIONS)
+        assert found.call({"do": "noise"})["read"] == ""
+        with pytest.raises(WorkerTimeout):
+            found.call({"do": "spin"}, wall_seconds=0.5)
+        with pytest.raises(WorkerRaised, match="Error"):
+            found.call({"do": "read", "with": {"path": str(Path(__file__))}})
+        assert found.call({"do": "big", "with": {"size": 200_000}})["text"] == "a" * 200_000
 
 
 def test_a_forgotten_pool_ends_its_workers(modules: Path) -> None:

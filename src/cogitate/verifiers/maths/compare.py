@@ -23,6 +23,7 @@ from cogitate.verifiers.maths.relations import (
     same_name,
     variable,
     without_holes,
+    without_rounding,
 )
 from cogitate.verifiers.maths.trees import Malformed, Node, children, symbols
 from cogitate.verifiers.maths.units import same_unit
@@ -63,7 +64,8 @@ class Comparison:
 
     def equal(self, gold: Value, answer: Value) -> bool | None:
         """Whether ``answer`` is ``gold``; the order of the two matters."""
-        gold, answer = _only_member(gold), _only_member(answer)
+        gold = _only_member(without_rounding(gold))
+        answer = _only_member(without_rounding(answer))
         if isinstance(gold, Scalar) and isinstance(answer, Scalar):
             return self.scalars(gold, answer)
         if isinstance(gold, Relation) or isinstance(answer, Relation):

@@ -76,7 +76,7 @@ _UPRIGHT = r"mathrm|operatorname\*?|mathit|mathsf|mathtt|mathop|mathnormal"
 _INLINE = "mathbf|boldsymbol|bm|mathcal|mathscr|mathfrak|vec|overrightarrow"
 # Spacing inside digits groups them; elsewhere it is a blank. "\\\\" comes first to be left alone.
 _SPACING = re.compile(
-    r"(?P<rows>\\\\)|(?P<none>\\!|(?<=\d)\{,\}(?=\d{3}))"
+    r"(?P<rows>\\\\)|(?P<none>\\!|(?<=\d)\{,\}(?=\d{3})|\\(?:text)?color\s*\{[A-Za-z]*\})"
     r"|\\[,;: >]|~|\\(?:quad|qquad|thinspace|enspace|hspace\s*\{[^{}]*\})(?![A-Za-z])"
 )
 _THOUSANDS = (

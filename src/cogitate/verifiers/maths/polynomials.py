@@ -20,7 +20,7 @@ Polynomial = dict[Monomial, Fraction]
 MAX_BITS = 65536
 """Of one integer, about 20,000 digits."""
 MAX_WORK = 20_000
-"""Products of terms in one comparison, long terms and numbers counting more: a tenth of a second."""
+"""Products of terms in one comparison; long terms and long numbers count more."""
 ONE = Fraction(1)
 _TRIAL = 2000
 

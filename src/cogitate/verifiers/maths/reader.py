@@ -167,10 +167,10 @@ class _Reader:
             return self.value(sides[1])
         if "\\in" in operators or "\\equiv" in operators:
             return Opaque(canonical(parts), "relation")
-        names = tuple("=" if o == "\\approx" else o for o in operators)
+        names = tuple(operators)
         read = tuple(self.value(side) for side in sides)
         last = read[-1]
-        if isinstance(last, Listing) and last.brackets == "" and names == ("=",):
+        if isinstance(last, Listing) and last.brackets == "" and names in (("=",), ("\\approx",)):
             return Listing("", tuple(Relation(names, (read[0], item)) for item in last.items))
         return Relation(names, read)
 

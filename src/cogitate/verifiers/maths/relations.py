@@ -1,9 +1,10 @@
 """What stands before an equals sign, and which interval an inequality means."""
 
 import re
+from fractions import Fraction
 from itertools import pairwise
 
-from cogitate.verifiers.maths.numeric import approximate
+from cogitate.verifiers.maths.numeric import approximate, decimal
 from cogitate.verifiers.maths.trees import Node, children, symbols
 from cogitate.verifiers.maths.values import Infinite, Listing, Relation, Scalar, Union, Value, Words
 
@@ -50,7 +51,7 @@ def without_holes(union: Union) -> Union:
 
 
 def is_equation(relation: Relation) -> bool:
-    return all(operator == "=" for operator in relation.operators)
+    return all(operator in ("=", "\\approx") for operator in relation.operators)
 
 
 def is_symbol(value: Value) -> bool:
@@ -59,6 +60,26 @@ def is_symbol(value: Value) -> bool:
 
 def variable(relation: Relation) -> str:
     return next((side.node[1] for side in relation.sides if is_symbol(side)), "")  # type: ignore[union-attr]
+
+
+def without_rounding(value: Value) -> Value:
+    r"""``\frac{1}{3} \approx 0.333`` as 1/3: a rounded value behind the exact one adds nothing."""
+    if not isinstance(value, Relation):
+        return value
+    operators, sides = value.operators, value.sides
+    while operators and operators[-1] == "\\approx" and _rounds(sides[-2], sides[-1]):
+        operators, sides = operators[:-1], sides[:-1]
+    return Relation(operators, sides) if operators else sides[0]
+
+
+def _rounds(exact: Value, rounded: Value) -> bool:
+    """Whether a decimal is a value to within a unit of its last place."""
+    if not isinstance(exact, Scalar) or not isinstance(rounded, Scalar):
+        return False
+    literal, value = decimal(rounded.node), approximate(exact.node)
+    if literal is None or value is None:
+        return False
+    return abs(value - literal[0]) < Fraction(10) ** -literal[1]
 
 
 def may_name(first: Value, gold: Value) -> bool:
