@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from cogitate.rewards.packing import unpack
 
@@ -57,8 +57,8 @@ class _Environment:
         multi_turn = getattr(self._environment, "max_turns", 1)
         if multi_turn not in (1, None) or getattr(self._environment, "tools", None):
             raise ValueError(f"{name} needs several turns or tools; only single answers are scored")
-        compared: Any = getattr(self._environment.rubric, "_get_group_reward_funcs", list)()
-        if compared:
+        ask: Any = getattr(self._environment.rubric, "_get_group_reward_funcs", None)
+        if ask is not None and ask():
             raise ValueError(
                 f"{name} compares the rollouts of a group; only single ones are scored"
             )
@@ -134,7 +134,9 @@ def _messages(prompt: Any) -> list[list[str]]:
         return [["user", prompt]]
     found: list[list[str]] = []
     for message in prompt:
-        plain: Any = message if isinstance(message, Mapping) else vars(message)
+        plain = cast(
+            dict[str, Any], message if isinstance(message, Mapping) else vars(message)
+        )  # fmt: skip
         if not isinstance(plain["content"], str):
             raise ValueError("a prompt with something other than text")
         found.append([str(plain["role"]), plain["content"]])
