@@ -69,8 +69,9 @@ for pid in filter(str.isdigit, names):
         for number in range(12):
             attempt(f"descriptor {number} of {pid}", os.open, f"/proc/{pid}/fd/{number}", os.O_RDONLY)
 for path in ("/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname",
-             "/proc/sys/vm/drop_caches", "/proc/sys/kernel/randomize_va_space", "/proc/self/uid_map", "/proc/1/oom_score_adj", "/proc/1/mem"):
+             "/proc/sys/vm/drop_caches", "/proc/sys/kernel/randomize_va_space", "/proc/1/oom_score_adj", "/proc/1/mem"):
     attempt(f"open {path} for writing", os.open, path, os.O_WRONLY)  # no more: it is this machine
+attempt("another user", lambda: os.write(os.open("/proc/self/uid_map", os.O_WRONLY), b"0 0 1"))
 """,
     ),
     tries(
