@@ -69,6 +69,9 @@ PIECES_WEIGHT = 0.6
 """Weight of the evidence from three-letter pieces."""
 MAX_WORD_EVIDENCE = 4.0
 """Most that one word can say against a language, nats."""
+TARGET_WEIGHT = 0.2
+"""Evidence for the target language that every word is credited with, nats: a name or a word of no
+language in particular is no reason to doubt it."""
 MAX_CANDIDATES = 5
 """Languages of one script that are considered in one text."""
 KANA_SHARE = 0.1
@@ -221,7 +224,10 @@ def _decode(
         winner = max(range(len(chosen)), key=best.__getitem__)
         changed = best[winner] - (SWITCH_COST if same else SENTENCE_SWITCH_COST)
         back.append([k if best[k] >= changed else winner for k in range(len(chosen))])
-        best = [max(best[k], changed) + scores[code] for k, code in enumerate(chosen)]
+        best = [
+            max(best[k], changed) + scores[code] + (TARGET_WEIGHT if codes[code] == target else 0)
+            for k, code in enumerate(chosen)
+        ]
     state = max(range(len(chosen)), key=best.__getitem__)
     path: list[str] = []
     for pointers in reversed(back):

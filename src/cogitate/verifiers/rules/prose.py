@@ -34,6 +34,8 @@ MAX_REPEATED = 0.4
 """Largest share of repeated 4-grams of a completion."""
 WINDOW, MAX_WINDOW_REPEATED = 200, 0.8
 """Units of a stretch, and the share of repeated 4-grams that makes it a loop."""
+SHORT, MAX_SHORT_REPEATED = 60, 0.7
+"""A text with fewer units may repeat this share at least: one formula soon repeats its signs."""
 NGRAM, MIN_UNITS = 4, 12
 """Length of the n-grams; a text with fewer units than ``MIN_UNITS`` does not repeat itself."""
 
@@ -160,8 +162,9 @@ def judge_repetition(gold: float, text: str) -> Verdict:
     windows = (everything[i : i + WINDOW] for i in range(0, len(everything) - WINDOW + 1, WINDOW))
     worst = max((repeated_share(window, NGRAM) for window in windows), default=0.0)
     few_words = len(everything) >= WINDOW // 4 and distinct_share(everything) < 0.02
+    most = gold if len(everything) >= SHORT else max(gold, MAX_SHORT_REPEATED)
     return judged(
-        share <= gold and worst <= MAX_WINDOW_REPEATED and not few_words,
+        share <= most and worst <= MAX_WINDOW_REPEATED and not few_words,
         cause="repetition",
         reason=f"{share:.0%} of its {NGRAM}-grams repeat earlier ones, {worst:.0%} in one stretch",
         answer=f"{share:.4f}",

@@ -115,7 +115,9 @@ def test_the_number_of_steps_may_be_declared():
         (ENGLISH + CHINESE + GERMAN, True),
         ("7", True),
         ("42 42 42 42", True),  # too short to be a loop
+        ("So it is $\\sqrt{2+\\sqrt{2+\\sqrt{2+\\sqrt{2}}}}$, nearly two.", True),
         ("Wait, let me check. " * 40, False),
+        ("Wait, let me check. " * 5, False),
         ("the " * 100, False),
         ("我再想想。" * 60, False),
         ("ha" * 400, False),
@@ -129,7 +131,7 @@ def test_repetition(text: str, right: bool):
 
 
 def test_the_share_of_repetition_may_be_declared():
-    text = "we add it up and then we add it up and then we stop"
+    text = " ".join(f"we add {i} and then we go on to" for i in range(8)) + " and we stop"
     assert REPETITION({"maximum": 0.6}, text).correct is True
     assert REPETITION({"maximum": 0.1}, text).correct is False
     for gold in ({"maximum": 0}, {"maximum": 1}, {"maximum": True}, 0.5, []):
