@@ -26,7 +26,7 @@ from cogitate.verifiers.shared import shared_sandbox
 MAX_DRAWS = 300
 """Draws before a split counts as empty: 15 % are held out, so 0.85 ** 300 = 1e-21."""
 UNREPEATABLE = frozenset({
-    "futoshiki", "isomorphic_strings", "knight_swap", "polynomial_multiplication", "ransom_note",
+    "isomorphic_strings", "knight_swap", "polynomial_multiplication", "ransom_note",
 })  # fmt: skip
 """Data sets whose problems depend on Python's hash seed (reasoning-gym 0.1.25, found by comparing
 two processes): a resumed run meets other problems unless PYTHONHASHSEED is set."""
