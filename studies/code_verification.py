@@ -139,7 +139,7 @@ _PRELUDE = """
 sys.path.append("packages")
 PRELUDE = "\\n".join(
     ["from %s import *" % name for name in
-     "typing collections math itertools functools heapq bisect builtins".split()]
+     "typing collections math itertools functools heapq bisect string builtins".split()]
     + ["import collections, math, re, heapq, bisect, itertools, functools, random, string, sys"]
 )
 """
@@ -428,17 +428,31 @@ def machine_line(sandbox: Sandbox) -> str:
     )
 
 
+def kept(page: Path, renewed: Sequence[str]) -> list[Outcome]:
+    """Results of an earlier run for the data sets that this one leaves out."""
+    path = page.with_suffix(".json")
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    counters = ("kinds", "fates", "survivors")
+    return [
+        Outcome(**{name: Counter(v) if name in counters else v for name, v in row.items()})
+        for row in rows
+        if row["name"] not in renewed
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="directory of the data sets")
     parser.add_argument("--limit", type=int, help="problems per data set")
+    parser.add_argument("--sets", nargs="+", choices=WITH_REFERENCE, default=WITH_REFERENCE)
     parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--out", type=Path, help="where to write the page; else only printed")
+    # Figures of data sets that are not in --sets are kept from the page that is there.
     args = parser.parse_args()
     sandbox = get_sandbox(args.sandbox)
     machine = machine_line(sandbox)
-    outcomes: list[Outcome] = []
-    for name in WITH_REFERENCE:
+    outcomes = kept(args.out, args.sets) if args.out else []
+    for name in args.sets:
         problems = [problem_of(row) for row in load(args.data, name, args.limit)]
         outcome = Outcome(name)
         check_references(problems, sandbox, outcome)
@@ -453,6 +467,7 @@ def main() -> None:
             faults = [why for row in rows if (why := check_code_gold(gold_of(row)))]
             read[name] = f"{len(rows) - len(faults)} of {len(rows)}"
             print(*faults[:5], sep="\n")
+    outcomes.sort(key=lambda outcome: WITH_REFERENCE.index(outcome.name))
     text = page(outcomes, read, measure_speed(sandbox), machine)
     print(text)
     if args.out is not None:

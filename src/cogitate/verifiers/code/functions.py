@@ -86,12 +86,23 @@ def _said(stdout: bytes, nonce: str) -> Any:
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """An answer of the process of the submission; None if it is not of that form."""
+    """An answer of the process of the submission; None if it is not of that form.
+
+    The submission can write it itself, so nothing about it is taken for granted.
+    """
     try:
         said = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return said if isinstance(said, dict) and ("value" in said or "fault" in said) else None
+    if not isinstance(said, dict):
+        return None
+    if "value" in said:
+        return {"value": said["value"]}
+    fault, kinds, reason = (said.get(name) for name in ("fault", "kinds", "reason"))
+    texts = [fault, reason, *(kinds if isinstance(kinds, list) else [None])]
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    return {"fault": fault, "kinds": kinds, "reason": reason}
 
 
 def decide(said: dict[str, Any], case: DirectCase, result: RunResult) -> Judged:
@@ -108,8 +119,16 @@ def decide(said: dict[str, Any], case: DirectCase, result: RunResult) -> Judged:
     if right:
         return judged(CaseStatus.PASSED, result)
     wanted = encode(case.expected) if case.check in ("equal", "is") else case.check
-    shown = json.dumps(value)[:100]
-    return judged(CaseStatus.FAILED, result, f"expected {wanted[:100]}, it returned {shown}")
+    return judged(
+        CaseStatus.FAILED, result, f"expected {wanted[:100]}, it returned {_shown(value)}"
+    )
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value)[:100]
+    except RecursionError:
+        return "something deeply nested"
 
 
 _FAULTS = {"compile": CaseStatus.COMPILE_ERROR, "unplain": CaseStatus.FAILED}
@@ -117,9 +136,8 @@ _FAULTS = {"compile": CaseStatus.COMPILE_ERROR, "unplain": CaseStatus.FAILED}
 
 def faulty(said: dict[str, Any], result: RunResult | None) -> Judged:
     """What a fault means that the process of the submission reports about itself."""
-    kinds, reason = said.get("kinds"), str(said.get("reason", ""))[:200]
-    first = kinds[0] if isinstance(kinds, list) and kinds else "an exception"
-    status = _FAULTS.get(str(said["fault"]), CaseStatus.RUNTIME_ERROR)
+    first = said["kinds"][0] if said["kinds"] else "an exception"
+    status = _FAULTS.get(said["fault"], CaseStatus.RUNTIME_ERROR)
     if first == "MemoryError":
         status = CaseStatus.RESOURCE_LIMIT
-    return judged(status, result, f"{first}: {reason}")
+    return judged(status, result, f"{first}: {said['reason']}"[:300])

@@ -131,7 +131,7 @@ def _common(
 
 def _stdio(gold: Mapping[str, Any]) -> StdioTask:
     language = gold.get("language", "python")
-    if language not in LANGUAGES:
+    if not isinstance(language, str) or language not in LANGUAGES:
         raise ValueError(f"language {language!r:.40} is none of {', '.join(LANGUAGES)}")
     comparison = read_comparison(gold.get("comparison"))
     cases = [_stdio_case(test) for test in _tests(gold)]

@@ -32,7 +32,7 @@ def truthy(said: Any) -> bool | None:
     """What ``bool`` makes of a returned value; None if it is not plain, or the writing of none."""
     try:
         return _truth(said)
-    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
+    except (TypeError, ValueError, KeyError, IndexError, RecursionError, OverflowError):
         return None
 
 

@@ -184,8 +184,8 @@ class _Run:
             raise Silence("it wrote what is no answer")
         if "value" not in said:
             self.fault = faulty(said, None)
-            self.final = said["fault"] != "raised" or "Exception" not in said.get("kinds", ())
-        return line[len(mark) :]
+            self.final = said["fault"] != "raised" or "Exception" not in said["kinds"]
+        return json.dumps(said).encode()
 
     def _receive(
         self,

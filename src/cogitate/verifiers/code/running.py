@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 
+from cogitate.errors import SandboxError
 from cogitate.sandbox import python_argv
 from cogitate.sandbox.program import MIB, Limits, Outcome, Program, RunResult, Sandbox
 from cogitate.verdict import CaseResult, CaseStatus, Status
@@ -83,15 +84,23 @@ def run(sandbox: Sandbox, program: Program) -> RunResult:
     The limit that decides is of processor time. The wall clock is there for programs that wait,
     and a program that used its time computing, without getting all of it, was kept waiting.
     """
-    result = sandbox.run(program)
+    result = _attempt(sandbox, program)
     if result.outcome is Outcome.INTERNAL_ERROR:
-        return sandbox.run(program)
+        return _attempt(sandbox, program)
     limits = program.limits
     if result.outcome is not Outcome.TIMEOUT or result.seconds < limits.wall_seconds:
         return result
     if not starved(sandbox, result.cpu_seconds, result.seconds, limits):
         return result
-    return sandbox.run(replace(program, limits=replace(limits, wall_seconds=patience(limits))))
+    more = replace(limits, wall_seconds=patience(limits))
+    return _attempt(sandbox, replace(program, limits=more))
+
+
+def _attempt(sandbox: Sandbox, program: Program) -> RunResult:
+    try:
+        return sandbox.run(program)
+    except (OSError, SandboxError) as error:  # no processes, no memory, no descriptors left
+        return RunResult(outcome=Outcome.INTERNAL_ERROR, reason=str(error))
 
 
 def starved(sandbox: Sandbox, cpu_seconds: float, wall_seconds: float, limits: Limits) -> bool:
@@ -107,7 +116,7 @@ def overloaded(sandbox: Sandbox) -> bool:
     Found by running one: the load average counts what misbehaving programs have just done.
     """
     argv = (*python_argv(), "-c", f"import time\nwhile time.process_time() < {_PROBE}: pass")
-    result = sandbox.run(Program(argv=argv, limits=Limits(wall_seconds=_PROBE / _WAITING)))
+    result = _attempt(sandbox, Program(argv=argv, limits=Limits(wall_seconds=_PROBE / _WAITING)))
     return result.outcome is not Outcome.EXITED
 
 

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cogitate.verifiers.code.comparison import Comparison
 from cogitate.verifiers.code.gold import (
@@ -143,3 +145,45 @@ def test_what_can_be_used() -> None:
     assert check_code_gold(STDIO) is None
     assert check_code_gold(FUNCTION) is None
     assert check_code_gold({**STDIO, "difficulty": "hard"}) is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+tests_of_some_kind = st.lists(
+    st.sampled_from(
+        ["assert f(1) == 2", "x = 1", "assert f(x)", "", "def check(c): assert c(1)", "]", "\ud800"]
+    )
+    | st.fixed_dictionaries({"input": json_values, "output": json_values}),
+    max_size=3,
+)
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["stdio", "function"]) | json_values,
+        "tests": tests_of_some_kind | st.text(max_size=20) | json_values,
+        "entry_point": st.sampled_from(["f", "Solution().f", "x.y"]) | json_values,
+        "io": json_values,
+        "language": json_values,
+        "comparison": json_values,
+        "changed": json_values,
+        "packages": json_values,
+        "prompt": json_values,
+        "style": st.just("completion") | json_values,
+        "setup": json_values,
+        "starter_code": json_values,
+        "time_limit": json_values,
+        "memory_limit": json_values,
+        "prelude": json_values,
+        "bare": json_values,
+    },
+)
+
+
+@given(fields | json_values)
+@settings(max_examples=300)
+def test_no_gold_raises(gold: object) -> None:
+    fault = check_code_gold(gold)
+    assert fault is None or fault

@@ -61,6 +61,21 @@ def test_a_failing_sandbox_is_asked_once_more() -> None:
     assert run(Scripted([BROKEN, BROKEN]), PROGRAM) is BROKEN
 
 
+class Refusing(Scripted):
+    """A sandbox that cannot even start a process."""
+
+    def run(self, program: Program) -> RunResult:
+        self.asked.append(program)
+        raise OSError("no more processes")
+
+
+def test_a_sandbox_that_raises_has_failed() -> None:
+    sandbox = Refusing([])
+    result = run(sandbox, PROGRAM)
+    assert (result.outcome, result.reason) == (Outcome.INTERNAL_ERROR, "no more processes")
+    assert len(sandbox.asked) == 2
+
+
 def test_who_computed_without_getting_to_it_gets_more_time() -> None:
     sandbox = Scripted([timeout(16.0, 1.8), DONE])
     assert run(sandbox, PROGRAM) is DONE
