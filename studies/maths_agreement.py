@@ -64,15 +64,31 @@ class Trial:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Counts of one data set and one system. Masked trials count as not judged as they should."""
+    """Counts of one data set and one system. Masked trials count as not judged as they should.
+
+    ``values`` and ``hedges`` are the two sorts of perturbed golds: another answer, and the gold
+    beside something that spoils it.
+    """
 
     equivalents: Counter[str] = field(default_factory=Counter)
-    perturbed: Counter[str] = field(default_factory=Counter)
+    values: Counter[str] = field(default_factory=Counter)
+    hedges: Counter[str] = field(default_factory=Counter)
 
-    def add(self, right: bool, judged: bool | None) -> None:
+    @property
+    def perturbed(self) -> Counter[str]:
+        return self.values + self.hedges
+
+    def add(self, trial: Trial, judged: bool | None) -> None:
         """Count one trial."""
-        counts = self.equivalents if right else self.perturbed
+        hedged = trial.rule.startswith(("hedge", "unit slot"))
+        counts = self.equivalents if trial.right else self.hedges if hedged else self.values
         counts["masked" if judged is None else "correct" if judged else "wrong"] += 1
+
+    def merge(self, other: "Tally") -> None:
+        """Add another's counts."""
+        self.equivalents += other.equivalents
+        self.values += other.values
+        self.hedges += other.hedges
 
 
 def completion_of(writing: Writing, rng: random.Random) -> str:
@@ -182,8 +198,8 @@ def _judge_problem(
     for trial in trials:
         verdicts = {s.name: s.judge(trial.gold, trial.completion) for s in systems}
         for system, judged in verdicts.items():
-            results.tallies[name][system].add(trial.right, judged)
-        results.by_kind[gold.kind].add(trial.right, verdicts[OURS])
+            results.tallies[name][system].add(trial, judged)
+        results.by_kind[gold.kind].add(trial, verdicts[OURS])
         _note_difference(results, trial, verdicts, ours)
 
 
@@ -252,15 +268,18 @@ def _share(counts: Counter[str], wanted: str) -> str:
     return f"{100 * hits / total:.2f} [{100 * low:.2f}, {100 * high:.2f}]"
 
 
+def _percent(counts: Counter[str], wanted: str) -> str:
+    return f"{100 * counts[wanted] / counts.total():.2f}" if counts else "-"
+
+
 def _rows(results: Results) -> Iterator[str]:
-    yield "| data set | system | equivalents: correct, % | perturbed: wrong, % | masked |"
-    yield "|---|---|---|---|---|"
+    yield "| data set | system | equivalents, % | perturbed, % | values | hedges | masked |"
+    yield "|---|---|---|---|---|---|---|"
     systems = list(next(iter(results.tallies.values())))
     everything = {name: Tally() for name in systems}
     for name, by_system in results.tallies.items():
         for system, tally in by_system.items():
-            everything[system].equivalents += tally.equivalents
-            everything[system].perturbed += tally.perturbed
+            everything[system].merge(tally)
             yield _row(name, system, tally)
     for system, tally in everything.items():
         yield _row("**all**", system, tally)
@@ -270,7 +289,8 @@ def _row(name: str, system: str, tally: Tally) -> str:
     masked = tally.equivalents["masked"] + tally.perturbed["masked"]
     return (
         f"| {name} | {system} | {_share(tally.equivalents, 'correct')} "
-        f"| {_share(tally.perturbed, 'wrong')} | {masked} |"
+        f"| {_share(tally.perturbed, 'wrong')} | {_percent(tally.values, 'wrong')} "
+        f"| {_percent(tally.hedges, 'wrong')} | {masked} |"
     )
 
 
@@ -319,7 +339,10 @@ def write_page(text: str, results: Results) -> None:
         name: {
             "golds": results.golds[name], "bad_golds": sorted(results.bad_golds[name]),
             "systems": {
-                system: {"equivalents": dict(t.equivalents), "perturbed": dict(t.perturbed)}
+                system: {
+                    "equivalents": dict(t.equivalents),
+                    "perturbed_values": dict(t.values), "perturbed_hedges": dict(t.hedges),
+                }
                 for system, t in by_system.items()
             },
         }

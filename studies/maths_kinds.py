@@ -21,6 +21,7 @@ MONEY = re.compile(r"\\\$(?P<number>[\d.,\\!]+)")
 PERCENT = re.compile(r"(?P<number>-?[\d.]+)\s*\\?%")
 BASE = re.compile(r"(?P<digits>\d+)_\{?(?P<base>\d+)\}?")
 WORD = re.compile(r"\\(?:text|mbox|textbf|mathrm)\{(?P<word>[^{}]*)\}")
+NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?[\w\\ ]+\}?)?(?:\([^()]*\))?")
 MATRIX = re.compile(r"\\begin\{(?P<name>[pbv]matrix)\}(?P<body>.*)\\end\{[pbv]matrix\}", re.DOTALL)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from latex_pieces import decimal_text, factors, join_terms, rational, terms, unit_in_last_place
-from maths_kinds import BASE, DEGREES, MATRIX, MONEY, PERCENT, UNIT, WORD, Gold
+from maths_kinds import BASE, DEGREES, MATRIX, MONEY, NAME, PERCENT, UNIT, WORD, Gold
 from maths_writings import Writing
 
 Pairs = Iterator[tuple[str, str]]
@@ -45,9 +45,6 @@ def _squeezed(text: str) -> str:
     return re.sub(r"\s|\\left(?![A-Za-z])|\\right(?![A-Za-z])|[{}]", "", text)
 
 
-_NAME = re.compile(r"\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([^()]*\))?")
-
-
 def _hedges(gold: Gold, near: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """The gold beside something wrong, in ways that a careless reader lets pass."""
     text = gold.text
@@ -58,8 +55,9 @@ def _hedges(gold: Gold, near: str) -> Iterator[tuple[str, str, tuple[str, ...]]]
     yield "hedge: or", rf"{text} \text{{ or }} {near}", ()
     yield "hedge: wrong first", rf"{near} \text{{ or }} {text}", ()
     yield "hedge: two boxes", f"{near} and {text}", (near, text)
-    yield "hedge: set", rf"\{{{near}, {text}\}}", ()
-    if not _NAME.fullmatch(near):  # z = m and I(1) = I(0) may be names with their value
+    if gold.kind not in ("list", "set", "plus-minus"):  # a set of their members may be the same set
+        yield "hedge: set", rf"\{{{near}, {text}\}}", ()
+    if not NAME.fullmatch(near):  # z = m and I(1) = I(0) may be names with their value
         yield "hedge: chain", f"{near} = {text}", ()
     yield "hedge: not", rf"\text{{not }} {text}", ()
     yield "hedge: unequal", rf"\neq {text}", ()
@@ -270,7 +268,7 @@ def _members(gold: Gold, opening: str, closing: str, *, ordered: bool) -> Pairs:
         yield "only the last member", members[-1]
         yield "only the first member", members[0]
     for rule, more in (("", _near(_near(members[-1]))), (" in front", _near(_near(members[0])))):
-        if ordered or more not in members:
+        if ordered or _squeezed(more) not in map(_squeezed, members):  # {1, 1, 2} is {1, 2}
             parts = [more, *members] if rule else [*members, more]
             yield f"a member too many{rule}", show(parts)
     for i, member in enumerate(members):
@@ -448,7 +446,8 @@ def _equation(gold: Gold) -> Pairs:
     if re.fullmatch(r"[A-Z]{2,}", left):
         yield "other names", f"{left} = {right[1:]}{right[0]}"
         yield "unequal", rf"{left} \neq {right}"
-        yield "bare name", right
+        if re.fullmatch(r"[A-Z]{2,}", right):
+            yield "bare name", right
 
 
 def _relation(gold: Gold) -> Pairs:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from latex_pieces import factors, join_terms, rational, terms
-from maths_kinds import MATRIX, WORD, Gold, Kind
+from maths_kinds import MATRIX, NAME, WORD, Gold, Kind
 from maths_number_writings import NUMBER_WRITINGS
 
 
@@ -258,7 +258,7 @@ def _equation(gold: Gold) -> Pairs:
         words = re.fullmatch(r"[A-Z]{2,}", right)  # SRMC is a name, not a product
         for rule, other in () if words else _rearranged(right):
             yield f"right side: {rule}", f"{left} = {other}"
-        if rational(right) is not None:
+        if rational(right) is not None and NAME.fullmatch(left):
             yield "without the name", right
     yield from _formula_styles(gold.text)
 
@@ -325,7 +325,7 @@ def sized(text: str) -> str:
 
 def dotted(text: str) -> str:
     r"""A dot between a number and the letter or bracket behind it."""
-    return re.sub(r"(?<![\d_^{.])(\d+) ?(?=[a-zA-Z(])", r"\1 \\cdot ", text)
+    return re.sub(r"(?<![\d_^{.c])(\d+) ?(?=[a-zA-Z(])", r"\1 \\cdot ", text)
 
 
 def slashed(text: str) -> str:
