@@ -143,8 +143,10 @@ class Comparison:
         other = approximate(answer)
         if other is None:
             return False
-        difference = abs(other - value)
-        return difference < min(Fraction(1, 2) * Fraction(10) ** -places, abs(value) * MAX_RELATIVE)
+        half_a_unit = Fraction(1, 2) * Fraction(10) ** -places
+        # Irrational answers are known to double precision only.
+        allowed = max(half_a_unit, abs(value) / 10**15)
+        return abs(other - value) < min(allowed, abs(value) * MAX_RELATIVE)
 
     def relations(self, gold: Value, answer: Value) -> bool | None:
         if isinstance(gold, Relation) and isinstance(answer, Relation):

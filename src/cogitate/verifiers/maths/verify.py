@@ -3,9 +3,10 @@ r"""Is this mathematical answer right? Extraction, the exact rules, and the pool
 import re
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from cogitate.verdict import Status, Verdict, bad_gold, correct, unparseable, wrong
 from cogitate.verifiers.exact import parse_number
@@ -84,10 +85,20 @@ def verify_maths(
 
 
 def verify_batch(
-    pairs: Iterable[tuple[str, str]], *, template: str = "boxed", pool: MathsPool | None = None
+    pairs: Iterable[tuple[str, str]],
+    *,
+    template: str = "boxed",
+    pool: MathsPool | None = None,
+    threads: int = 2,
 ) -> list[Verdict]:
-    """``verify_maths`` of (gold, text) pairs, in their order."""
-    return [verify_maths(gold, text, template=template, pool=pool) for gold, text in pairs]
+    """``verify_maths`` of (gold, text) pairs, in their order; ``threads`` keep a pool busy."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="maths") as executor:
+        judge = partial(_judge_pair, template=template, pool=pool)
+        return list(executor.map(judge, pairs))
+
+
+def _judge_pair(pair: tuple[str, str], *, template: str, pool: MathsPool | None) -> Verdict:
+    return verify_maths(*pair, template=template, pool=pool)
 
 
 def check_gold(gold: str) -> str | None:
@@ -99,7 +110,7 @@ def check_gold(gold: str) -> str | None:
     return read_gold(gold, None).problem
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def read_gold(gold: str, arity: int | None) -> Gold:
     """A gold answer, read once. Its ``problem`` says why it cannot be used."""
     text = "".join(c for c in gold if not has_forbidden_characters(c)).strip()

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogitate.verifiers.maths.algebra import compare
@@ -164,6 +164,7 @@ def latex(value: Fraction) -> str:
     return rf"\left(\frac{{{value.numerator}}}{{{value.denominator}}}\right)"
 
 
+@settings(max_examples=12)
 @given(numbers, numbers, numbers)
 def test_the_field_of_rationals(a: Fraction, b: Fraction, c: Fraction) -> None:
     x, y, z = latex(a), latex(b), latex(c)
@@ -172,6 +173,7 @@ def test_the_field_of_rationals(a: Fraction, b: Fraction, c: Fraction) -> None:
     assert equal(f"{x}-{y}", latex(a - b + 1)) is False
 
 
+@settings(max_examples=12)
 @given(numbers, numbers, st.integers(2, 30), st.integers(2, 30))
 def test_conjugates(a: Fraction, b: Fraction, m: int, n: int) -> None:
     x, y = latex(a), latex(b)
