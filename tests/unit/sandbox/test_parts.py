@@ -1,6 +1,5 @@
 """The small parts: bytes for other processes, limits of the kernel, users, threads, bait."""
 
-import multiprocessing
 import os
 import resource
 import socket
@@ -188,11 +187,16 @@ class TestLastingThread:
         assert names[0] is names[1] and names[0].is_alive() and names[0].daemon
 
     def test_after_a_fork_there_is_a_new_one(self) -> None:
-        in_lasting_thread(lambda: None)
-        child = multiprocessing.get_context("fork").Process(target=in_lasting_thread, args=(int,))
-        child.start()
-        child.join(30)
-        assert child.exitcode == 0
+        code = (
+            "import os\n"
+            "from cogitate.sandbox.starter import in_lasting_thread\n"
+            "in_lasting_thread(int)\n"
+            "child = os.fork()\n"
+            "if child == 0: os._exit(in_lasting_thread(lambda: 7))\n"
+            "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+        assert done.stdout == b"7\n", done.stderr
 
 
 class TestBait:
