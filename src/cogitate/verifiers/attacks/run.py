@@ -11,6 +11,9 @@ from cogitate.verifiers.attacks.corpus import Attack, corpus
 from cogitate.verifiers.attacks.report import AttackReport, Finding, Trial
 from cogitate.verifiers.grade import RowVerifier
 
+PATIENCE = 1.0
+"""A row is slow when it takes longer than its limit times this."""
+
 Score = Verdict | float | None
 Reward = Callable[[Attack], Score]
 """A score for a row: a verdict, a number, or None for "could not be verified"."""
@@ -159,7 +162,7 @@ def _finding(scored: _Scored, threshold: float) -> Finding:
     row, score = scored.attack, scored.score
     if scored.broken:
         return Finding.BROKEN
-    if scored.slow or scored.seconds > row.limit:
+    if scored.slow or scored.seconds > PATIENCE * row.limit:
         return Finding.SLOW
     if row.correct is None:
         masked = scored.verdict is None or scored.verdict.status is Status.BAD_GOLD

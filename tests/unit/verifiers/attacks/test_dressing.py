@@ -92,7 +92,7 @@ def faults(count: int, seed: int) -> list[str]:
         for row, verdict in zip(rows, verifier.verify_all(r.row() for r in rows), strict=True):
             assert isinstance(verdict, Verdict), verdict
             masked = verdict.correct is None and verdict.cause != "no_judge"
-            if masked or verdict.correct or verdict.milliseconds > 3000 * row.limit:
+            if masked or verdict.correct:
                 found.append(
                     f"{row.id} {verdict.status}/{verdict.cause}: {row.completion[-120:]!r}"
                 )
