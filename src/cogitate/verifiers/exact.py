@@ -53,7 +53,10 @@ _FRAC = re.compile(
     r"(?:\{\s*(?P<bottom>-?[\d,.]++)\s*\}|(?P<short_bottom>\d))",
     re.ASCII,
 )
-_STYLING = re.compile(r"\\(?:displaystyle|left|right)(?![A-Za-z])|\\[!,;: ]|\{,\}")
+# The full stop of ``\left.`` and ``\right.`` is a bracket that is not there, no decimal point.
+_STYLING = re.compile(
+    r"\\(?:displaystyle(?![A-Za-z])|(?:left|right)(?![A-Za-z])(?:\s*\.)?)|\\[!,;: ]|\{,\}"
+)
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 # Two stars are a power between operands, and bold type around a number.
 _POWER_OF = re.compile(r"(?:\^|[\d)\]}](?:\*\*|\s\*\*\s))\s*[({]*$", re.ASCII)

@@ -304,7 +304,14 @@ class TestLastNumber:
 class TestEqual:
     @pytest.mark.parametrize(
         ("left", "right"),
-        [("0.5", "1/2"), ("\\frac{2}{4}", "1/2"), ("1,000", "1000"), ("42.0", "42"), ("-0", "0")],
+        [
+            ("0.5", "1/2"),
+            ("\\frac{2}{4}", "1/2"),
+            ("1,000", "1000"),
+            ("42.0", "42"),
+            ("-0", "0"),
+            (r"\left.50\right.", "50"),
+        ],
     )
     def test_the_same_number(self, left: str, right: str):
         assert numbers_equal(left, right)
@@ -319,6 +326,7 @@ class TestEqual:
             ("x", "x"),
             ("", ""),
             ("0.1", "0.10000001"),
+            (r"\left.50\right.", "0.5"),
         ],
     )
     def test_not_the_same(self, left: str, right: str):
