@@ -15,7 +15,7 @@ import threading
 _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 
-_views: dict[tuple[str, ...], int] = {}
+_views: dict[tuple[str, ...], int | OSError] = {}
 _lock = threading.Lock()
 
 
@@ -29,8 +29,14 @@ def view_with(paths: tuple[str, ...]) -> int:
     """
     with _lock:
         if paths not in _views:
-            _views[paths] = _make(paths)
-        return _views[paths]
+            try:
+                _views[paths] = _make(paths)
+            except OSError as error:
+                _views[paths] = error  # it will not be allowed the next time either
+        found = _views[paths]
+    if isinstance(found, OSError):
+        raise OSError(str(found))
+    return found
 
 
 def _make(paths: tuple[str, ...]) -> int:
