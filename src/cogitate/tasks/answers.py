@@ -4,7 +4,7 @@ One declared rule per kind, so that an answer cannot be right in one of two form
 
     number  the last number of the answer text equals the gold number as an exact rational
     text    the answer text equals the gold text after ``normalise_text``
-    choice  the last stand-alone option letter of the answer text is the gold letter
+    choice  the gold letter is the one option that the answer text states (verifiers/rules)
     math    the answer is mathematically equal to the gold answer (verifiers/maths)
     code    the program in the answer passes the gold answer's tests, in a sandbox (verifiers/code)
     others  the rule of that name (verifiers/rules), with the gold answer as JSON where it has parts
@@ -20,6 +20,7 @@ from cogitate.sandbox.program import Limits
 from cogitate.tasks.code_columns import code_tests
 from cogitate.verdict import Verdict, bad_gold, correct, wrong
 from cogitate.verifiers.exact import last_number, parse_number
+from cogitate.verifiers.rules.choice import chosen_options
 from cogitate.verifiers.rules.text_match import normalise_text
 
 Kind = Literal[
@@ -43,10 +44,6 @@ _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _DEGREES = re.compile(r"\^\s*(?:\\circ(?![A-Za-z])|\{\s*\\circ\s*\})")
 _WRAPPER = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 _ONE_LETTER = re.compile(r"\(?([A-Ja-j])\)?[.:]?")
-_OPTION = re.compile(r"(?<![A-Za-z0-9'\u2019])\(?([A-J])\)?(?![A-Za-z0-9'\u2019])")
-_ORDINARY_WORD = re.compile(
-    r"(?:(?:^|[.!?\n])[ \t]*A|(?<![A-Za-z0-9(])I)(?=[ \t]+(?!(?:is|because|since)\b)[a-z])"
-)
 _FORMULA = re.compile(r"\\[A-Za-z]|[_^=<>{}/+*]")
 _WORD = re.compile(r"[^\W\d_]{2}")
 _LISTED_OPTION = re.compile(r"^\s*\(?([A-J])[).:]", re.MULTILINE)
@@ -144,7 +141,10 @@ def matches(kind: Kind, gold: str, answer: str, question: str) -> bool:
     """
     answer = answer[-MAX_ANSWER_CHARS:]
     if kind == "choice":
-        return _chosen_option(answer, gold, question) == _letter(gold)
+        right = _letter(gold)
+        listed = {*_LISTED_OPTION.findall(question)} or {*OPTION_LETTERS}
+        letters = "".join(sorted(listed | {right}))
+        return chosen_options(answer, letters=letters) == {right}
     if kind == "text":
         return normalise_text(answer) == normalise_text(gold)
     value = gold_number(gold)
@@ -241,16 +241,3 @@ def _letter(gold: str) -> str:
     if found is None:
         raise GoldError("not an option letter")
     return found.group(1).upper()
-
-
-def _chosen_option(answer: str, gold: str, question: str) -> str | None:
-    """The last stand-alone option letter; a lone letter counts in lower case too."""
-    answer = _WRAPPER.sub(r"\1", answer).replace("$", "").strip().strip("*")
-    if _ONE_LETTER.fullmatch(answer):
-        return _letter(answer)
-    listed = set(_LISTED_OPTION.findall(question)) or set(OPTION_LETTERS[:5])
-    options = listed | {_letter(gold)}
-    # "A quick check" at the start of a sentence and "I think" name no option.
-    words = {match.end() for match in _ORDINARY_WORD.finditer(answer)}
-    found = [m[1] for m in _OPTION.finditer(answer) if m[1] in options and m.end() not in words]
-    return found[-1] if found else None

@@ -174,8 +174,9 @@ def test_text_is_compared_after_normalisation(gold: str, answer: str, right: boo
         (r"\text{(B)}", True),
         ("B. Jupiter", True),
         ("The answer is B", True),
-        ("I think it is (B).", True),
-        ("A or B", True),  # the declared rule: the last option counts
+        ("I think the answer is (B).", True),
+        ("I think it is (B).", False),  # prose that declares no answer
+        ("A or B", False),  # two options are none
         ("B or A", False),
         ("C", False),
         ("Jupiter", False),
@@ -184,7 +185,7 @@ def test_text_is_compared_after_normalisation(gold: str, answer: str, right: boo
         ("Because", False),
     ],
 )
-def test_choices_are_compared_by_the_last_option(answer: str, right: bool):
+def test_choices_are_compared_by_the_one_option_stated(answer: str, right: bool):
     assert matches("choice", "B", answer, OPTIONS) is right
 
 
@@ -234,9 +235,10 @@ def test_hostile_answers_take_no_time(kind: str, gold: str, answer: str):
     [
         ("A", "The answer is C. A quick check confirms it.", False),
         ("C", "The answer is C. A quick check confirms it.", True),
-        ("C", "It is C, I think so", True),
-        ("A", "I think (A) fits", True),
-        ("A", "A is right", True),
+        ("C", "The answer is C, I think so", True),
+        ("C", "It is C, I think so", False),
+        ("A", "I think (A) fits", False),
+        ("A", "A is right", False),
         ("A", "Answer: A because it is larger", True),
         ("A", "A", True),
     ],

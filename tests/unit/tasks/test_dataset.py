@@ -232,7 +232,7 @@ def test_rows_are_verified_by_their_own_kind(tmp_path: Path):
         for split in ("train", "heldout")
         for problem in (task.problem(split, i) for i in range(task.size(split) or 0))
     }
-    assert task.verify(problems["choice"], "It is B").score == 1.0
+    assert task.verify(problems["choice"], "The answer is B").score == 1.0
     assert task.verify(problems["choice"], "blood").score == 0.0
     assert task.verify(problems["number"], "0.5").score == 1.0
     assert task.verify(problems["text"], "evelyn").score == 1.0
