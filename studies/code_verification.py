@@ -433,11 +433,12 @@ def kept(page: Path, renewed: Sequence[str]) -> list[Outcome]:
     path = page.with_suffix(".json")
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     counters = ("kinds", "fates", "survivors")
-    return [
-        Outcome(**{name: Counter(v) if name in counters else v for name, v in row.items()})
-        for row in rows
-        if row["name"] not in renewed
-    ]
+    found: list[Outcome] = []
+    for row in rows:
+        fields: Row = {k: Counter(v) if k in counters else v for k, v in row.items()}
+        if row["name"] not in renewed:
+            found.append(Outcome(**fields))
+    return found
 
 
 def main() -> None:
