@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-STUDY = Path(__file__).parents[4] / "studies" / "mutants.py"
+STUDY = Path(__file__).parents[3] / "studies" / "mutants.py"
 
 
 @pytest.fixture(scope="module")
