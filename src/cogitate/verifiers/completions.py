@@ -8,7 +8,7 @@ seen where blanks, invisible characters or letter case have spoilt it a little.
 import re
 import unicodedata
 
-from cogitate.text.think import cut_at_turn_end, split_think
+from cogitate.text.think import TURN_ENDS, cut_at_turn_end, split_think
 
 
 def final_part(completion: str, *, prefilled: bool = False) -> str | None:
@@ -39,7 +39,7 @@ _ANY_THINK = re.compile(r"</?think>", re.IGNORECASE)
 
 
 def nearly_marked(text: str) -> str | None:
-    r"""A mark of thinking or answer that blanks, invisible characters or letter case have spoilt.
+    r"""A mark of thinking, answer or turn that blanks, invisible characters or case have spoilt.
 
     Whoever reads leniently sees another thinking or another answer there than whoever reads
     strictly, so such a text has no single answer.
@@ -49,14 +49,24 @@ def nearly_marked(text: str) -> str | None:
     """
     if not _SUSPECT.search(text):
         return None
-    bare = "".join(text.split())
+    packed = "".join(text.split())
+    bare = packed
     if not bare.isascii():
         bare = "".join(c for c in bare if unicodedata.category(c) != "Cf").translate(_BRACKETS)
-    bare = bare.casefold()
-    exact = {mark: text.count(mark) for mark in _MARKS}
-    return next((mark for mark in _MARKS if bare.count(mark) > exact[mark]), None)
+    bare = _TEX_BLANKS.sub("", bare).casefold()
+    for mark, spoilt in _MARKS.items():
+        # A box may begin on another line than its command; all other marks are one piece.
+        if bare.count(spoilt) > (packed if mark.endswith("{") else text).count(mark):
+            return mark
+    return None
 
 
-_MARKS = ("<think>", "<answer>", "</answer>", "\\boxed", "\\fbox")
+_MARKS = {
+    mark: "".join(mark.split()).casefold()
+    for mark in (
+        "<think>", "<answer>", "</answer>", "\\boxed", "\\boxed{", "\\fbox", "\\fbox{", *TURN_ENDS,
+    )
+}  # fmt: skip
 _BRACKETS = {0xFF1C: "<", 0xFF1E: ">", 0xFF0F: "/", 0xFF3C: "\\"}
-_SUSPECT = re.compile(r"[<\\\uff1c\uff3c]")
+_TEX_BLANKS = re.compile(r"\\[,;:!]|~")
+_SUSPECT = re.compile(r"[<\[\\\uff1c\uff3c]")

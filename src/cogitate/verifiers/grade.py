@@ -192,7 +192,8 @@ class RowVerifier:
         rule = RULES[row.kind]
         if rule.whole_completion:
             text = cut_at_turn_end(row.completion)
-            return rule(row.gold, text, prefilled=row.prefilled)
+            spoilt = _no_answer(row, text) if row.kind == "format" else None
+            return spoilt or rule(row.gold, text, prefilled=row.prefilled)
         text = final_part(row.completion, prefilled=row.prefilled)
         return _no_answer(row, text) or rule(row.gold, text or "")
 
