@@ -21,7 +21,7 @@ from cogitate.reward_models.learner import RewardLearner
 from cogitate.reward_models.model import RewardCard, load_reward_model, reward_model_directory
 from cogitate.reward_models.preferences import completion_of, messages_of
 from cogitate.reward_models.reward import RewardModelReward
-from cogitate.reward_models.training import measure
+from cogitate.reward_models.training import measure, plain
 from cogitate.tasks.columns import RowError
 from cogitate.tasks.loading import BadRow, RawRow, SourceOptions, read_rows
 from cogitate.text.tokenizer import Tokenizer
@@ -105,9 +105,8 @@ def measure_file(model: str | Path, source: str, *, device: str) -> dict[str, An
     config = RewardModelConfig.model_validate(settings)
     items = evaluation_items(config, chat, longest=scorer.config.max_position)
     learner = RewardLearner(scorer, OptimizerConfig(), total_updates=1, pad_id=chat.pad_id)
-    figures = measure(learner, items)
-    held_out = None if figures is None else asdict(figures)
-    return {"kind": card.kind, "scores": card.scores, "held_out": held_out}
+    found = plain(measure(learner, items))
+    return {"kind": card.kind, "scores": card.scores, "held_out": found}
 
 
 def pairs_file(source: str, out: Path, *, min_gap: float) -> dict[str, Any]:

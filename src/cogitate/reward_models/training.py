@@ -8,7 +8,7 @@ same bytes as one that was not.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -245,16 +245,16 @@ class _Training:
         self.say(
             f"Measuring on {len(sample)} training and {len(self.data.held_out)} held-out rows."
         )
-        scores = [score for found in self.learner.score(sample) for score in found]
-        held_out = measure(self.learner, self.data.held_out)
+        found = self.learner.score(sample)
+        scores = [score for pair in found for score in pair]
         report = {
             "kind": self.config.kind,
             "scores": self.config.scored,
             "data": asdict(self.data.counts),
             "length": self.config.length.model_dump() if self.config.kind != "safety" else None,
             "updates": self.learner.version,
-            "train": asdict(measure(self.learner, sample) or ()),  # type: ignore[call-overload]
-            "held_out": None if held_out is None else asdict(held_out),
+            "train": plain(figures_of(sample, found)),
+            "held_out": plain(measure(self.learner, self.data.held_out)),
         }
         card = RewardCard(
             kind=self.config.kind,
@@ -284,13 +284,22 @@ class _Training:
         )
 
 
-def measure(
-    learner: RewardLearner, items: tuple[Item, ...] | list[Item]
-) -> PairFigures | SafetyFigures | None:
+def plain(figures: PairFigures | SafetyFigures | None) -> dict[str, Any] | None:
+    """Figures as JSON values."""
+    return None if figures is None else asdict(figures)
+
+
+def measure(learner: RewardLearner, items: Sequence[Item]) -> PairFigures | SafetyFigures | None:
     """The figures of some items, all pairs or all labelled; None if there are none."""
+    return figures_of(items, learner.score(items))
+
+
+def figures_of(
+    items: Sequence[Item], found: Sequence[tuple[float, ...]]
+) -> PairFigures | SafetyFigures | None:
+    """The figures of items that have been scored."""
     if not items:
         return None
-    found = learner.score(items)
     if items[0].safe is None:
         return pair_figures([
             ScoredPair(
