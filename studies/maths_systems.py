@@ -103,7 +103,12 @@ class MathVerify:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self._process.stdout is not None
-        self._process.stdout.readline()  # imports do not count
+        if not self._process.stdout.readline():  # waited for, since imports do not count
+            self.close()
+            raise SystemExit(
+                "maths_agreement: starting math-verify: its process ended at once. Install it "
+                "(pip install math-verify), or leave it out with --ours-only."
+            )
         return self._process
 
     def close(self) -> None:
