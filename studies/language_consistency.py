@@ -44,9 +44,9 @@ Row = dict[str, Any]
 
 OPENING = """What `cogitate.text.language` makes of the questions of MGSM, grade-school problems in
 eleven languages, and of the instructions of M-IFEval in three. Neither is part of this package. The
-word lists were written by hand without them, but some everyday English words were added after reading
-GSM8K solutions that scored low; six constants were chosen among some twenty settings
-with MGSM in sight, so its figures flatter a little."""
+word lists were written by hand without them, but some everyday English words were added after
+reading GSM8K solutions that scored low; six constants were chosen among some twenty settings with
+MGSM in sight, so its figures flatter a little."""
 COLUMNS = """*Recognised* is `detect_language`; *reward* is `language_consistency` with the language
 of the text, which should be 1: its mean and the least one."""
 MIXTURES = """shuffled sentences of two languages, {shares} of them in the target language, with
