@@ -7,7 +7,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cogitate.rewards.config import CosineLengthConfig, RewardConfig
-from cogitate.verifiers.exact import last_number, numbers_equal, parse_number
 from cogitate.rewards.length import (
     cosine_reward,
     overlong_penalty,
@@ -17,6 +16,7 @@ from cogitate.rewards.length import (
 from cogitate.rewards.rubric import Rubric
 from cogitate.testing import ToyTask, byte_chat, completion_from_text
 from cogitate.text.think import TAGS
+from cogitate.verifiers.exact import last_number, numbers_equal, parse_number
 
 integers = st.integers(-(10**30), 10**30)
 fractions = st.fractions(min_value=-1000, max_value=1000, max_denominator=10**6)

@@ -16,7 +16,6 @@ from cogitate.config_errors import (
 )
 from cogitate.errors import ConfigError
 
-
 DEMO = Path(__file__).parents[2] / "configs" / "demo.toml"
 
 

@@ -134,9 +134,9 @@ def verifier_errors(rows: Sequence[Row]) -> str | None:
     }
     causes = ", ".join(f"{name} {_percent(share)}" for name, share in named.items())
     return (
-        f"{_percent(values[0])} of rewards are verifier errors ({causes or 'cause unknown'}), which "
-        'are left out, not counted as wrong. Their text is under "error" in the rollouts of this '
-        "step."
+        f"{_percent(values[0])} of rewards are verifier errors ({causes or 'cause unknown'}), "
+        'which are left out, not counted as wrong. Their text is under "error" in the rollouts of '
+        "this step."
     )
 
 

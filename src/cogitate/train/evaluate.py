@@ -92,6 +92,11 @@ def evaluate(
     results: list[EvalResult] = []
     rows: list[dict[str, Any]] = []
     rubric = accuracy_rubric(rubric)
+    every = [problem for of_task in problems.values() for problem in of_task]
+
+    def begin(prompt: int, _sample: int, completion: Completion) -> None:
+        rubric.begin(every[prompt], completion)
+
     for mode, samples in _modes(config):
         params = SamplingParams(
             max_tokens=max_tokens,
@@ -100,12 +105,11 @@ def evaluate(
             stop_strings=tuple(chat.stop_strings),
             seed=seed,
         )
-        every = [problem for of_task in problems.values() for problem in of_task]
         completions = engine.generate(
             [chat.render_prompt(p) for p in every],
             params,
             n=samples,
-            on_finish=lambda prompt, _, completion: rubric.begin(every[prompt], completion),
+            on_finish=begin,
         )
         sampled = [
             row

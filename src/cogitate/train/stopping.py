@@ -36,7 +36,7 @@ def count_failures(state: LoopState, metrics: Mapping[str, float], *, updates: i
     if state.unverified_in_a_row >= MAX_UNVERIFIED_STEPS:
         causes = ", ".join(name for name in metrics if name.startswith("masked/"))
         raise RewardError(
-            f"no completion of {MAX_UNVERIFIED_STEPS} steps in a row, up to step {state.step}, could "
-            f"be verified ({causes}), so nothing is learnt. The reasons are under \"error\" in the "
-            "rollouts of these steps. Mend the reward, then continue with --resume."
+            f"no completion of {MAX_UNVERIFIED_STEPS} steps in a row, up to step {state.step}, "
+            f"could be verified ({causes}), so nothing is learnt. The reasons are under "
+            '"error" in the rollouts of these steps. Mend the reward, then continue with --resume.'
         )
