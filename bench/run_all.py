@@ -41,8 +41,8 @@ the machine. On a CPU everything is float32.
 
 How: each system runs in its own process and virtual environment (pinned in `bench/peers/*.txt`) and
 stays loaded. One driver lets them take turns, A B A B, after a warm-up; whoever is not measured is
-stopped (SIGSTOP). A turn is two runs, of which the first does not count, since a machine may take the
-memory of stopped processes away. Times are taken inside the process with the monotonic clock. A
+stopped (SIGSTOP). A turn is two runs, of which the first does not count, since a machine may take
+the memory of stopped processes away. Times are taken inside the process with the monotonic clock. A
 figure is the median of the runs, a ratio the median of the ratios of neighbouring runs, with its
 quartiles; above 1, ours is better. Memory is the high-water mark of resident memory during the
 measurement. Where a peer has several ways to do the same, the fastest is measured.

@@ -190,7 +190,7 @@ def boxed_contents(text: str) -> list[str]:
     ['\\frac{1}{2}', '7']
     """
     spans = _box_spans(text)
-    contents = ((text[start:end].strip(), start, end) for start, end in _outermost(spans))
+    contents = ((_strip(text[start:end]), start, end) for start, end in _outermost(spans))
     return [
         _unwrap(text, start, end, spans) if content.startswith("\\") else content
         for content, start, end in contents
@@ -335,6 +335,18 @@ def _fatal(sections: _Sections, answer_reasons: list[str], think_required: bool)
     return bool(answer_reasons) or not any(map(str.isalnum, sections.think))
 
 
+def _strip(content: str) -> str:
+    r"""Without blanks at the ends, TeX's ``\ `` among them.
+
+    >>> _strip(" 50\\ "), _strip("a \\\\")
+    ('50', 'a \\\\')
+    """
+    content = content.strip()
+    while (len(content) - len(content.rstrip("\\"))) % 2:
+        content = content[:-1].rstrip()
+    return content
+
+
 def _box_spans(text: str) -> dict[int, tuple[int, int]]:
     """Start of every box -> span of its contents. Braces are matched once, for all boxes."""
     matches = list(_BOX.finditer(text))
@@ -371,5 +383,5 @@ def _unwrap(text: str, start: int, end: int, spans: dict[int, tuple[int, int]]) 
             start += 1
         inner = spans.get(start)
         if inner is None or text[inner[1] : end].removeprefix("}").strip():
-            return text[start:end].strip()
+            return _strip(text[start:end])
         start, end = inner

@@ -441,3 +441,11 @@ def test_deeply_nested_boxes(depth: int):
         "{" * depth + "7" + "}" * depth
     ]
     assert boxed_contents("\\boxed{" + "{" * depth) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [(r"\boxed{50\ }", "50"), (r"\boxed{x+1\ \ }", "x+1"), (r"\boxed{a \\ }", r"a \\")],
+)
+def test_a_blank_of_tex_at_the_end_of_a_box_is_no_stray_backslash(text: str, content: str):
+    assert boxed_contents(text) == [content]
