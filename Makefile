@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 SEEDS ?= 0 1 2
+DATA ?= data
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 # The first interpreter that is new enough and can make virtual environments. It is tried, not just
@@ -90,8 +91,18 @@ study-r1zero: $(VENV)/.installed ## The demo over three seeds, a random-reward c
 study-think: $(VENV)/.installed ## R1-Zero with think and answer tags: as it is, and after a cold start
 	$(BIN)/python studies/think_format.py --seeds $(SEEDS)
 
+.PHONY: study-rewards
+study-rewards: $(VENV)/.installed ## Reward models: length bias and its control, the hacking curve and its cure
+	$(BIN)/python studies/reward_models.py
+
+.PHONY: study-verifiers
+study-verifiers: $(VENV)/.installed-dev ## The verifiers on benchmark files: DATA=folder with math500.jsonl and others
+	$(BIN)/python studies/maths_agreement.py --data $(DATA)
+	$(BIN)/python studies/code_verification.py --data $(DATA)
+	$(BIN)/python studies/language_consistency.py --data $(DATA)
+
 .PHONY: study
-study: study-r1zero study-think ## All studies
+study: study-r1zero study-think study-rewards ## The studies that need no data files
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Speed beside transformers, TRL and vLLM, into docs/benchmarks.md
