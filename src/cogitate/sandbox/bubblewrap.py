@@ -23,7 +23,14 @@ from cogitate.sandbox.layout import WORK
 from cogitate.sandbox.program import Limits, Program, RunResult
 from cogitate.sandbox.rlimits import command_with, kernel_limits
 from cogitate.sandbox.starter import in_lasting_thread
-from cogitate.sandbox.supervise import SETUP_SECONDS, Ending, internal_error, retry_until, supervise
+from cogitate.sandbox.supervise import (
+    GONE_SECONDS,
+    SETUP_SECONDS,
+    Ending,
+    internal_error,
+    retry_until,
+    supervise,
+)
 from cogitate.sandbox.usage import Usage
 
 # Processes of bwrap that the kernel counts with the program's: its first one inside, and the one
@@ -117,7 +124,7 @@ class _Child:
         return True
 
     def started(self) -> bool:
-        if not self._released:
+        if self.admitted and not self._released:
             waiting = fcntl.ioctl(self._gate, termios.FIONREAD, b"\0" * 4)
             self._released = waiting == b"\0" * 4
         return self._released
@@ -127,6 +134,11 @@ class _Child:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
         else:
+            # Its child does not die with it yet, so stop it first: then it makes no other.
+            self.process.send_signal(signal.SIGSTOP)
+            for pid in usage.children_of(self.process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.process.kill()
 
     def wait_until_gone(self, seconds: float) -> bool:
@@ -140,7 +152,7 @@ class _Child:
         )
         # bwrap leaves it to the machine's init to wait for it; that may be us, in a container.
         with suppress(ChildProcessError):
-            os.waitpid(self._init, os.WNOHANG)
+            os.waitid(os.P_PIDFD, self._init_pidfd, os.WEXITED | os.WNOHANG)
         return gone
 
     def usage(self) -> Usage | None:
@@ -278,7 +290,14 @@ class Bubblewrap:
             for descriptor in inside:
                 os.close(descriptor)
         child = _Child(process, status, gate)
-        child.admitted = child.admit(None if prefix else program.limits)
+        try:
+            child.admitted = child.admit(None if prefix else program.limits)
+        except BaseException:
+            # A gate that is closed is open: bwrap would go on without anybody watching.
+            child.wait_until_gone(GONE_SECONDS)
+            child.process.communicate()
+            child.close()
+            raise
         return child
 
     def _as_user(self, stack: ExitStack, program: Program, read_only: tuple[str, ...]) -> list[str]:

@@ -279,7 +279,12 @@ class Landlock:
             for descriptor in inside:
                 os.close(descriptor)
         child = _Child(process, status, work)
-        child.admit()
+        try:
+            child.admit()
+        except BaseException:
+            child.wait_until_gone(GONE_SECONDS)
+            process.communicate()
+            raise
         return child
 
     def _identity(

@@ -137,27 +137,26 @@ def supervise(child: Child, limits: Limits, *, backend: str) -> RunResult:
     assert process.stdout is not None and process.stderr is not None
     pipes = (process.stdout.fileno(), process.stderr.fileno())
     watch = _Watch(child=child, limits=limits, outputs={pipe: bytearray() for pipe in pipes})
-    began = time.monotonic()
-    gone = False
-    try:
-        seconds = _follow(watch)
-    finally:
-        gone = child.wait_until_gone(GONE_SECONDS)
-        process.wait()
-    for pipe in pipes:
-        _drain(watch, pipe, gone)
-    process.stdout.close()
-    process.stderr.close()
+    with process.stdout, process.stderr:
+        seconds, gone = 0.0, False
+        try:
+            seconds = _follow(watch)
+        except OSError as error:  # too many open files, for one
+            watch.stop(Outcome.INTERNAL_ERROR, f"it could not be watched: {error}")
+        finally:
+            gone = child.wait_until_gone(GONE_SECONDS)
+            process.wait()
+        for pipe in pipes:
+            _drain(watch, pipe, gone)
     ending = child.end(bytes(watch.outputs[pipes[1]]))
     outcome, reason = _decide(watch, ending, gone=gone)
-    known = outcome is not Outcome.INTERNAL_ERROR
     return RunResult(
         outcome=outcome,
         exit_code=ending.exit_code if outcome is Outcome.EXITED else None,
         signal=ending.signal if outcome is Outcome.SIGNALLED else None,
         stdout=bytes(watch.outputs[pipes[0]]),
         stderr=bytes(watch.outputs[pipes[1]]),
-        seconds=seconds if known else time.monotonic() - began,
+        seconds=seconds,
         cpu_seconds=watch.cpu_seconds,
         backend=backend,
         reason=reason,

@@ -56,6 +56,11 @@ def _children(pid: int, threads: int) -> Iterator[int]:
         yield from map(int, _read(f"/proc/{pid}/task/{tid}/children").split())
 
 
+def children_of(pid: int) -> list[int]:
+    """Processes that a process with one thread has started and not waited for."""
+    return list(_children(pid, 1))
+
+
 def measure(root: int, *, itself: bool = False) -> Usage:
     """What everything below process ``root`` uses. Processes that end meanwhile count as nothing.
 

@@ -1,5 +1,6 @@
 """What a program in a sandbox can rely on, and what its result says; the same for all backends."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from cogitate.sandbox import (
     get_sandbox,
     packages_environment,
     python_argv,
+    usage,
 )
 from cogitate.sandbox.attacks import processes_with
 from cogitate.sandbox.supervise import retry_until
@@ -274,6 +276,48 @@ def test_when_the_parent_is_killed_nothing_survives(sandbox: Sandbox) -> None:
     parent.wait()
     parent.stdout.close()
     assert retry_until(lambda: processes_with(mark) == [], 30)
+
+
+def test_an_interrupt_at_the_start_leaves_nothing(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the sandbox stands up."""
+    mark = f"interrupted-{os.getpid()}-{sandbox.name}"
+    program = Program(argv=("/bin/sleep", "600"), environment={"MARK": mark})
+    module = sys.modules[type(sandbox).__module__]
+    real, calls = module.readable, itertools.count()  # type: ignore[attr-defined]
+
+    def interrupted_once(descriptor: int, seconds: float) -> bool:
+        if next(calls) == 0:
+            raise KeyboardInterrupt
+        return real(descriptor, seconds)
+
+    children = own_children()
+    monkeypatch.setattr(module, "readable", interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        sandbox.run(program)
+    assert processes_with(mark) == []
+    assert retry_until(lambda: own_children() == children, 30)
+
+
+def test_no_room_for_another_descriptor_is_no_fault_of_the_program(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = f"descriptors-{os.getpid()}-{sandbox.name}"
+
+    def full(pid: int, flags: int = 0) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    result = sandbox.run(Program(argv=("/bin/sleep", "600"), environment={"MARK": mark}))
+    assert result.outcome is Outcome.INTERNAL_ERROR and "Too many open files" in result.reason
+    assert processes_with(mark) == []
+
+
+def own_children() -> list[int]:
+    for process in list(subprocess._active):  # type: ignore[attr-defined]
+        process.poll()
+    return usage.children_of(os.getpid())
 
 
 def test_descriptors_and_threads_do_not_grow(run: Run) -> None:
