@@ -48,10 +48,26 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def overrides(config: RunConfig, model: Path, questions: Path, output: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten programs to write, with the tests that open-r1's data sets have."""
+    path = tmp_path_factory.mktemp("data") / "programs.jsonl"
+    rows = [
+        {"problem": f"Read a number and print it plus {n}.", "solution": "",
+         "verification_info": {"test_cases": [{"input": "1\n", "output": f"{n + 1}\n"}]}}
+        for n in range(10)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def overrides(
+    config: RunConfig, model: Path, questions: Path, programs: Path, output: Path
+) -> list[str]:
     chosen = [*SMALL, f"model.source={model}", f"output_dir={output}"]
     if config.tasks[0].kind == "dataset":
-        chosen.append(f"tasks.0.path={questions}")
+        is_code = config.tasks[0].answer_kind == "code"
+        chosen.append(f"tasks.0.path={programs if is_code else questions}")
     if config.grpo.reference_refresh_steps:
         chosen.append("grpo.reference_refresh_steps=1")
     if config.reward.overlong is not None:
@@ -95,11 +111,11 @@ class TestEachConfiguration:
             assert completion
 
     def test_it_runs(
-        self, path: Path, model: Path, questions: Path, tmp_path: Path,
+        self, path: Path, model: Path, questions: Path, programs: Path, tmp_path: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:  # fmt: skip
         config = load_config(path)
-        changes = overrides(config, model, questions, tmp_path)
+        changes = overrides(config, model, questions, programs, tmp_path)
         arguments = [part for change in changes for part in ("--set", change)]
         assert main(["run", str(path), "--json", *arguments]) == 0
         events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -124,7 +140,7 @@ def test_the_demo_has_three_tasks_and_only_the_answer_counts() -> None:
     assert len(demo.tasks) >= 3
     assert demo.algorithm == "grpo"
     assert (demo.reward.accuracy, demo.reward.format, demo.reward.random) == (1.0, 0.0, 0.0)
-    assert demo.grpo.loss.kl_coef == 0.0
+    assert demo.grpo.loss.kl_coef > 0.0  # holds a policy that noise alone would ruin
 
 
 def test_the_control_is_one_override_away() -> None:
