@@ -11,12 +11,11 @@ from cogitate.sandbox import python_argv
 from cogitate.sandbox.program import MIB, Limits, Outcome, Program, RunResult, Sandbox
 from cogitate.verdict import CaseResult, CaseStatus, Status
 
-DEFAULT_LIMITS = Limits(wall_seconds=16.0, cpu_seconds=4.0, memory_bytes=512 * MIB)
+DEFAULT_LIMITS = Limits(wall_seconds=18.0, cpu_seconds=4.0, memory_bytes=512 * MIB)
 MAX_TIMEOUTS = 3
 """Cases that may time out where every case counts; the rest is not run, and counts as failed."""
 
 _WAITING = 0.1  # share of the wall clock; who uses less processor time than that was waiting
-_SLOW = 0.5  # share of its processor time; who has used more than that is slow by itself
 _PROBE = 0.1  # seconds of processor time
 _PATIENCE = 8.0  # wall clock, in processor time allowed, where the machine is busy
 
@@ -104,10 +103,10 @@ def _attempt(sandbox: Sandbox, program: Program) -> RunResult:
 
 
 def starved(sandbox: Sandbox, cpu_seconds: float, wall_seconds: float, limits: Limits) -> bool:
-    """Whether a program that ran out of wall clock was computing, and hardly got to it."""
+    """Whether a program that ran out of wall clock was computing, and others took its time."""
     if cpu_seconds < _WAITING * wall_seconds:
         return overloaded(sandbox)
-    return cpu_seconds < _SLOW * limits.cpu_seconds
+    return cpu_seconds < limits.cpu_seconds
 
 
 def overloaded(sandbox: Sandbox) -> bool:
