@@ -103,7 +103,7 @@ def bias_row(control: str, seed: int, options: argparse.Namespace, writer: Path)
         "batch_size": 16, "max_tokens": 120, "checkpoint_every": 0,
         "optimizer": {"learning_rate": 3e-3, "warmup_steps": 5, "schedule": "linear"},
     })  # fmt: skip
-    result = train_reward_model(config)
+    result = train_reward_model(config, resume=True)
     assert result.model is not None and result.report is not None
     on_fair = measure_file(result.model, str(fair), device="cpu")["held_out"]
     on_equal = measure_file(result.model, str(equal), device="cpu")["held_out"]
@@ -252,6 +252,22 @@ def bias_summary(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def curve_summary(curves: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for name in dict.fromkeys(entry["name"] for entry in curves):
+        own = [entry["rows"] for entry in curves if entry["name"] == name]
+        accuracy, preference = (
+            [fmean(rows[place][key] for rows in own) for place in (0, -1)]
+            for key in ("accuracy", "preference")
+        )
+        lines.append(
+            f"Reward {name}: accuracy {100 * accuracy[0]:.0f} -> {100 * accuracy[1]:.0f} %, "
+            f"preference reward {preference[0]:+.2f} -> {preference[1]:+.2f}. Mean of {len(own)} "
+            "seeds."
+        )
+    return lines
+
+
 def curve_table(curves: list[dict[str, Any]]) -> str:
     lines = [
         "| reward | seed | accuracy before | best | at the end | preference reward before | at the "
@@ -291,6 +307,7 @@ def curve_listing(curves: list[dict[str, Any]]) -> str:
 def page(bias: list[dict[str, Any]], curves: list[dict[str, Any]], seconds: float) -> str:
     fillers = QUALITY / LENGTH
     points = "\n".join(f"- {line}" for line in bias_summary(bias))
+    found = "\n".join(f"- {line}" for line in curve_summary(curves))
     return f"""# Reward models: length bias, its control, and the hacking curve
 
 The question is "max 3 8 5", the answer a line of filler words and a number; the last word must be
@@ -313,6 +330,8 @@ whose lengths know nothing of each other.
 GRPO from the writer, 16 questions of 8 completions a step, {MAX_TOKENS} tokens at most; a line that
 is cut off has no answer. The preference reward is tanh((score - mean) / spread) of the first
 seed's model without control, which also gives the column "preference reward" for every arm.
+
+{found}
 
 {curve_table(curves)}
 
@@ -343,7 +362,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=8000)
     parser.add_argument("--test-pairs", type=int, default=1000)
     parser.add_argument("--writer-updates", type=int, default=400)
-    parser.add_argument("--steps", type=int, default=32, help="RL steps")
+    parser.add_argument("--steps", type=int, default=24, help="RL steps")
     parser.add_argument("--every", type=int, default=4, help="RL steps between probes")
     parser.add_argument("--probes", type=int, default=256, help="held-out questions of a probe")
     parser.add_argument("--out", type=Path, default=Path("runs/study-reward-models"))
