@@ -32,10 +32,10 @@ from typing import Any
 from cogitate.sandbox import Limits, Program, Sandbox, get_sandbox, python_argv
 from cogitate.sandbox import Outcome as Ending
 from cogitate.verdict import Status, Verdict
-from cogitate.verifiers.code import check_code_gold, verify_code
-from cogitate.verifiers.code.gold import FunctionTask, read_gold
-from cogitate.verifiers.code.inside.values import decode, encode
-from cogitate.verifiers.code.packages import LEETCODE, installed, wanted_files
+from cogitate.verifiers.programs import check_code_gold, verify_code
+from cogitate.verifiers.programs.gold import FunctionTask, read_gold
+from cogitate.verifiers.programs.inside.values import decode, encode
+from cogitate.verifiers.programs.packages import LEETCODE, installed, wanted_files
 from mutants import Mutant, mutants
 
 WITH_REFERENCE = ("humaneval", "mbpp", "leetcode")

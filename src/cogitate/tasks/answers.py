@@ -6,7 +6,7 @@ One declared rule per kind, so that an answer cannot be right in one of two form
     text    the answer text equals the gold text after ``normalise_text``
     choice  the gold letter is the one option that the answer text states (verifiers/rules)
     math    the answer is mathematically equal to the gold answer (verifiers/maths)
-    code    the program in the answer passes the gold answer's tests, in a sandbox (verifiers/code)
+    code    the program in the answer passes the gold tests, in a sandbox (verifiers/programs)
     others  the rule of that name (verifiers/rules), with the gold answer as JSON where it has parts
 """
 
@@ -185,7 +185,7 @@ def verify_answer(
 
 
 def _verify_program(gold: str, answer: str, rules: CodeRules) -> Verdict:
-    from cogitate.verifiers.code import verify_code
+    from cogitate.verifiers.programs import verify_code
     from cogitate.verifiers.shared import shared_sandbox
 
     return verify_code(
@@ -220,7 +220,7 @@ def _rule_kind(declared: str, gold: str) -> Kind:
     except (ValueError, RecursionError) as error:
         raise GoldError(f"{declared} needs JSON: {error}") from error
     if declared == "code":
-        from cogitate.verifiers.code import check_code_gold
+        from cogitate.verifiers.programs import check_code_gold
 
         fault = check_code_gold(code_tests(parts))
     else:

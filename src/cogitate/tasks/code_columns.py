@@ -1,4 +1,4 @@
-"""Tests of programs as data sets write them, converted to the two shapes of verifiers/code.
+"""Tests of programs as data sets write them, converted to the two shapes of verifiers/programs.
 
 source                        shape
 own, or already converted     {"type": "stdio" | "function", "tests": [...], ...}

@@ -199,7 +199,7 @@ class RowVerifier:
 
     def _verify_own(self, row: Row, text: str) -> Verdict:
         if row.kind in CODE_KINDS:
-            from cogitate.verifiers.code import verify_code
+            from cogitate.verifiers.programs import verify_code
 
             gold = _object(row.gold)
             if gold is None:
@@ -349,7 +349,7 @@ def _limits(seconds: float | None) -> "Limits":
     run has two fifths of the time, and little enough processor time that waiting can be told
     from computing.
     """
-    from cogitate.verifiers.code import DEFAULT_LIMITS
+    from cogitate.verifiers.programs import DEFAULT_LIMITS
 
     if seconds is None:
         return DEFAULT_LIMITS

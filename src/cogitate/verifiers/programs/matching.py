@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cogitate.verifiers.code.inside.values import MAX_DEPTH, decode
+from cogitate.verifiers.programs.inside.values import MAX_DEPTH, decode
 
 FLOAT_TOLERANCE = 1e-6  # relative and absolute, of expected floats in JSON; EvalPlus has the same
 _SCALAR_TAGS = frozenset("ifcba")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cogitate.verifiers.code.assertions import CASE, DirectCase, sort_tests
-from cogitate.verifiers.code.inside.values import decode
+from cogitate.verifiers.programs.assertions import CASE, DirectCase, sort_tests
+from cogitate.verifiers.programs.inside.values import decode
 
 
 def call_of(case: DirectCase) -> tuple[str, list[Any], dict[str, Any]]:

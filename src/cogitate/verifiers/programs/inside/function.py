@@ -12,7 +12,7 @@ import sys
 from _frozen_importlib_external import SourceFileLoader
 from _json import make_scanner
 
-from cogitate.verifiers.code.inside.values import (
+from cogitate.verifiers.programs.inside.values import (
     ListNode,
     TreeNode,
     Unplain,

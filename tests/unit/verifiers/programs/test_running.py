@@ -9,7 +9,7 @@ import pytest
 
 from cogitate.sandbox import Limits, Outcome, Program, RunResult
 from cogitate.verdict import CaseStatus, Status
-from cogitate.verifiers.code.running import (
+from cogitate.verifiers.programs.running import (
     MAX_TIMEOUTS,
     Judged,
     Unit,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogitate.verifiers.code.comparison import Comparison
-from cogitate.verifiers.code.gold import (
+from cogitate.verifiers.programs.comparison import Comparison
+from cogitate.verifiers.programs.gold import (
     FunctionTask,
     StdioTask,
     check_code_gold,

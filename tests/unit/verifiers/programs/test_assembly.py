@@ -13,8 +13,8 @@ import pytest
 
 from cogitate.sandbox import Limits, Program, RunResult, Sandbox
 from cogitate.verdict import Status
-from cogitate.verifiers.code import verify_code
-from cogitate.verifiers.code.assembly import DRIVER, driver, python_program
+from cogitate.verifiers.programs import verify_code
+from cogitate.verifiers.programs.assembly import DRIVER, driver, python_program
 
 NAMES = ("function", "program", "asserts", "checker")
 

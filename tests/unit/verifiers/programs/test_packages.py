@@ -7,8 +7,8 @@ import pytest
 
 from cogitate.sandbox import Sandbox
 from cogitate.verdict import Status
-from cogitate.verifiers.code import check_code_gold, verify_code
-from cogitate.verifiers.code.packages import package_files, wanted_files
+from cogitate.verifiers.programs import check_code_gold, verify_code
+from cogitate.verifiers.programs.packages import package_files, wanted_files
 
 
 @pytest.fixture

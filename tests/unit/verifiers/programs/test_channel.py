@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cogitate.verifiers.code.channel import Channel, Silence
+from cogitate.verifiers.programs.channel import Channel, Silence
 
 
 def start(program: str) -> Channel:

@@ -6,7 +6,7 @@ import pytest
 
 from cogitate.sandbox import Limits, Sandbox
 from cogitate.verdict import Status, Verdict
-from cogitate.verifiers.code import verify_code
+from cogitate.verifiers.programs import verify_code
 
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=20.0)
 ADD = ["assert add(1, 2) == 3", "assert add(-1, 1) == 0"]

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from cogitate.sandbox import python_argv
 from cogitate.sandbox.program import Limits, Program
-from cogitate.verifiers.code.packages import FOLDER
+from cogitate.verifiers.programs.packages import FOLDER
 
 _OWN_IMPORT = re.compile(r"^from cogitate\.[\w.]+ import (?:\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 # No bytecode files, UTF-8 whatever the locale, and long integers print as in contests.
@@ -21,7 +21,7 @@ DRIVER = "driver.py"
 @cache
 def driver(name: str) -> bytes:
     """The source of inside/NAME.py with what it needs of inside/values.py."""
-    folder = files("cogitate.verifiers.code.inside")
+    folder = files("cogitate.verifiers.programs.inside")
     source = folder.joinpath(f"{name}.py").read_text(encoding="utf-8")
     if _OWN_IMPORT.search(source):
         values = folder.joinpath("values.py").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogitate.verifiers.code.inside.values import (
+from cogitate.verifiers.programs.inside.values import (
     MAX_DEPTH,
     Handle,
     ListNode,
@@ -106,7 +106,7 @@ def test_subclasses_are_what_their_base_sees(value: object, plain: object) -> No
 
 @pytest.fixture(autouse=True)
 def _fewer_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogitate.verifiers.code.inside.values.MAX_ITEMS", 1000)
+    monkeypatch.setattr("cogitate.verifiers.programs.inside.values.MAX_ITEMS", 1000)
 
 
 def test_iterators_stay_iterators() -> None:

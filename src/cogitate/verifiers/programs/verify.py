@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from cogitate.sandbox.program import MIB, Limits, Sandbox
 from cogitate.verdict import CaseStatus, Status, Verdict, bad_gold, correct, unparseable, wrong
-from cogitate.verifiers.code.extraction import Extracted, extract, final_part
-from cogitate.verifiers.code.functions import direct_units
-from cogitate.verifiers.code.gold import FunctionTask, StdioTask, read_gold
-from cogitate.verifiers.code.programs import program_unit
-from cogitate.verifiers.code.running import DEFAULT_LIMITS, Judged, run_units
-from cogitate.verifiers.code.stdio import stdio_units
+from cogitate.verifiers.programs.extraction import Extracted, extract, final_part
+from cogitate.verifiers.programs.functions import direct_units
+from cogitate.verifiers.programs.gold import FunctionTask, StdioTask, read_gold
+from cogitate.verifiers.programs.programs import program_unit
+from cogitate.verifiers.programs.running import DEFAULT_LIMITS, Judged, run_units
+from cogitate.verifiers.programs.stdio import stdio_units
 
 Score = Literal["all", "fraction"]
 MAX_CODE_CHARS = 200_000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogitate.verifiers.code.inside.values import encode, list_node
-from cogitate.verifiers.code.matching import matches, truthy
+from cogitate.verifiers.programs.inside.values import encode, list_node
+from cogitate.verifiers.programs.matching import matches, truthy
 
 hashable = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "1"])
 hashable = hashable | st.floats(-2, 2).map(round) | st.just(1.0) | st.just(2**60)

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cogitate.verifiers.code.constants import NotConstant, constant
-from cogitate.verifiers.code.inside.values import Unplain, encode
+from cogitate.verifiers.programs.constants import NotConstant, constant
+from cogitate.verifiers.programs.inside.values import Unplain, encode
 
 Check = Literal["equal", "is", "true", "false"]
 CASE = "_case_of_the_data_set"

@@ -10,13 +10,13 @@ from typing import Any
 
 from cogitate.sandbox.program import Limits, Program, RunResult, Sandbox
 from cogitate.verdict import CaseStatus
-from cogitate.verifiers.code.assembly import python_program
-from cogitate.verifiers.code.assertions import DirectCase
-from cogitate.verifiers.code.gold import FunctionTask
-from cogitate.verifiers.code.inside.values import encode
-from cogitate.verifiers.code.matching import matches, truthy
-from cogitate.verifiers.code.packages import wanted_files
-from cogitate.verifiers.code.running import Judged, Unit, ending, judged, run
+from cogitate.verifiers.programs.assembly import python_program
+from cogitate.verifiers.programs.assertions import DirectCase
+from cogitate.verifiers.programs.gold import FunctionTask
+from cogitate.verifiers.programs.inside.values import encode
+from cogitate.verifiers.programs.matching import matches, truthy
+from cogitate.verifiers.programs.packages import wanted_files
+from cogitate.verifiers.programs.running import Judged, Unit, ending, judged, run
 
 ROOM = 65536
 """Bytes that a returned value may take beyond four times the expected one's."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogitate.verifiers.code.constants import NotConstant, constant
+from cogitate.verifiers.programs.constants import NotConstant, constant
 
 
 def value(text: str) -> object:

@@ -12,7 +12,7 @@ import os
 import sys
 from _frozen_importlib_external import SourceFileLoader
 
-from cogitate.verifiers.code.inside.values import (
+from cogitate.verifiers.programs.inside.values import (
     Handle,
     ListNode,
     TreeNode,

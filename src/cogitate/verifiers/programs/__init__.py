@@ -5,8 +5,8 @@ text and is compared in this process, or in a second sandbox that holds the test
 the submission.
 """
 
-from cogitate.verifiers.code.gold import check_code_gold
-from cogitate.verifiers.code.running import DEFAULT_LIMITS
-from cogitate.verifiers.code.verify import verify_code
+from cogitate.verifiers.programs.gold import check_code_gold
+from cogitate.verifiers.programs.running import DEFAULT_LIMITS
+from cogitate.verifiers.programs.verify import verify_code
 
 __all__ = ["DEFAULT_LIMITS", "check_code_gold", "verify_code"]

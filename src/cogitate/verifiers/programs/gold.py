@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cogitate.verifiers.code.assertions import DirectCase, TestProgram, sort_tests, write_call
-from cogitate.verifiers.code.comparison import Comparison, read_comparison
-from cogitate.verifiers.code.inside.values import Unplain, encode, list_node, tree_node
-from cogitate.verifiers.code.packages import LEETCODE, installed, package_files
+from cogitate.verifiers.programs.assertions import DirectCase, TestProgram, sort_tests, write_call
+from cogitate.verifiers.programs.comparison import Comparison, read_comparison
+from cogitate.verifiers.programs.inside.values import Unplain, encode, list_node, tree_node
+from cogitate.verifiers.programs.packages import LEETCODE, installed, package_files
 
 Language = Literal["python", "cpp"]
 LANGUAGES: dict[str, tuple[Language, ...]] = {

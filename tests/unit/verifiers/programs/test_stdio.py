@@ -7,7 +7,7 @@ import pytest
 
 from cogitate.sandbox import Limits, Outcome, Program, RunResult, Sandbox
 from cogitate.verdict import Status, Verdict
-from cogitate.verifiers.code import verify_code
+from cogitate.verifiers.programs import verify_code
 
 SQUARES = [{"input": f"{n}\n", "output": f"{n * n}\n"} for n in (2, 3, 10)]
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=20.0)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogitate.verifiers.code.comparison import Comparison, Rule, read_comparison, same_output
+from cogitate.verifiers.programs.comparison import Comparison, Rule, read_comparison, same_output
 
 
 def same(rule: Rule, written: str, expected: str) -> bool:

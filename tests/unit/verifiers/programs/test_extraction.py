@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogitate.verifiers.code.extraction import Block, Extracted, blocks, extract, final_part
+from cogitate.verifiers.programs.extraction import Block, Extracted, blocks, extract, final_part
 
 PYTHON = ("python",)
 

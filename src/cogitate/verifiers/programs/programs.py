@@ -17,12 +17,12 @@ from typing import Any
 from cogitate.errors import SandboxError
 from cogitate.sandbox.program import Limits, Program, Sandbox
 from cogitate.verdict import CaseResult, CaseStatus, Status
-from cogitate.verifiers.code.assembly import python_program
-from cogitate.verifiers.code.assertions import CASE, TestProgram
-from cogitate.verifiers.code.channel import Channel, Silence
-from cogitate.verifiers.code.functions import Submission, faulty, parse, submission
-from cogitate.verifiers.code.gold import FunctionTask
-from cogitate.verifiers.code.running import Judged, Unit, judged, masked, patience, starved
+from cogitate.verifiers.programs.assembly import python_program
+from cogitate.verifiers.programs.assertions import CASE, TestProgram
+from cogitate.verifiers.programs.channel import Channel, Silence
+from cogitate.verifiers.programs.functions import Submission, faulty, parse, submission
+from cogitate.verifiers.programs.gold import FunctionTask
+from cogitate.verifiers.programs.running import Judged, Unit, judged, masked, patience, starved
 
 START_SECONDS = 60.0  # for a sandbox to stand up on a busy machine
 _LOOK_SECONDS = 0.2  # between looks at what a silent process uses

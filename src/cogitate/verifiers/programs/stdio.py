@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from cogitate.sandbox.program import MIB, Limits, Outcome, Program, Sandbox
 from cogitate.verdict import CaseStatus, Status
-from cogitate.verifiers.code.assembly import python_program
-from cogitate.verifiers.code.comparison import same_output
-from cogitate.verifiers.code.extraction import Extracted
-from cogitate.verifiers.code.gold import StdioCase, StdioTask
-from cogitate.verifiers.code.inside.program import NOT_A_PROGRAM
-from cogitate.verifiers.code.packages import wanted_files
-from cogitate.verifiers.code.running import Judged, Unit, ending, judged, masked, run
+from cogitate.verifiers.programs.assembly import python_program
+from cogitate.verifiers.programs.comparison import same_output
+from cogitate.verifiers.programs.extraction import Extracted
+from cogitate.verifiers.programs.gold import StdioCase, StdioTask
+from cogitate.verifiers.programs.inside.program import NOT_A_PROGRAM
+from cogitate.verifiers.programs.packages import wanted_files
+from cogitate.verifiers.programs.running import Judged, Unit, ending, judged, masked, run
 
 MAX_CHECKED_OUTPUT = 4 * MIB
 COMPILE_LIMITS = Limits(

@@ -6,7 +6,7 @@ import pytest
 
 from cogitate.sandbox import Limits, Sandbox
 from cogitate.verdict import Status, Verdict
-from cogitate.verifiers.code import verify_code
+from cogitate.verifiers.programs import verify_code
 
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=20.0)
 
@@ -166,7 +166,7 @@ def test_waiting_is_bounded_over_the_calls_of_a_case(sandbox: Sandbox) -> None:
 
 
 def test_calls_are_bounded(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogitate.verifiers.code.programs.MAX_CALLS", 20)
+    monkeypatch.setattr("cogitate.verifiers.programs.programs.MAX_CALLS", 20)
     verdict = judge(sandbox, TWICE, ["while f(1) == 2: pass\nassert f(2) == 4"])
     assert verdict.status is Status.WRONG
     assert "more than 20 calls" in verdict.reason

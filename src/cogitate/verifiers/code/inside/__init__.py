@@ -1,1 +1,0 @@
-"""What runs inside the sandbox, as source text: see ``cogitate.verifiers.code.assembly``."""

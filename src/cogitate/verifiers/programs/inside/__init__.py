@@ -1,0 +1,1 @@
+"""What runs inside the sandbox, as source text: see ``cogitate.verifiers.programs.assembly``."""
