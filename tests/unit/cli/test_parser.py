@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "run", "plan", "explain", "eval", "sample", "chat", "model", "data", "report", "compare",
     "doctor", "bench", "version",
+    "grade", "reward", "reward-model",
 }  # fmt: skip
 
 
