@@ -5,8 +5,8 @@ ways that do not, each in a completion with thinking and a box. Ours, bare math-
 lm-eval's string rule judge all of them. Figures go into docs/studies/maths_agreement.{md,json}:
 counts only. Trials that a system misjudged go to a file of your choice, to be read.
 
-    make study-maths
-    python studies/maths_agreement.py --data ../shared/data --differences /tmp/differences.jsonl
+    make study-verifiers DATA=data
+    python studies/maths_agreement.py --data data --differences /tmp/differences.jsonl
 """
 
 import argparse
@@ -355,7 +355,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--data", type=Path, default=Path("../shared/data"), help="folder with the data sets"
+        "--data", type=Path, default=Path("data"), help="folder with the data sets"
     )
     parser.add_argument("--sets", nargs="+", default=list(DATA_SETS), help="data sets")
     parser.add_argument("--limit", type=int, default=0, help="golds of each set (0: all)")

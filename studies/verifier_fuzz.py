@@ -8,7 +8,7 @@ wrapping alone.
 The other mutations (cutting, repeating, splicing, odd characters) may change a verdict, since they
 may change the answer; of them only the first two are asked.
 
-    python studies/verifier_fuzz.py ../shared/vectors/reward_hacks.jsonl --count 10000
+    python studies/verifier_fuzz.py rows.jsonl --count 10000
 """
 
 import argparse
