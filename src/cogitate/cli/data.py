@@ -11,6 +11,13 @@ Exit code 4 when the file cannot be trained on as it is.
 """
 
 
+# Those of tasks.config, which takes too long to import for a list of names; a test compares them.
+ANSWER_KINDS = (
+    "auto", "number", "text", "choice", "none", "math", "code", "exact_text", "matrix_text",
+    "code_output", "logic", "instructions", "json_schema", "tool_call",
+)  # fmt: skip
+
+
 def add(commands: Commands) -> None:
     """Register ``data`` and its subcommands."""
     group = commands.add_parser("data", help="check a data file, show the problems of a task")
@@ -30,7 +37,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--template", metavar="NAME", help="show prompts in this template")
     parser.add_argument(
         "--answers", default="auto", metavar="KIND",
-        choices=("auto", "number", "text", "choice", "none"),
+        choices=ANSWER_KINDS,
         help="how gold answers will be compared (default: decided for each)",
     )  # fmt: skip
     parser = add_command(

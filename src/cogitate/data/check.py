@@ -139,7 +139,9 @@ def _overlap(rows: Sequence[Usable], against: Sequence[Path | str], ngram: int) 
 
 def _advice(load: LoadReport, held_out: int, overlap: OverlapReport | None) -> list[str]:
     advice: list[str] = []
-    if not load.num_usable:
+    if not load.num_rows:
+        advice.append("The source has no rows. Expected one JSON object a line, or a table.")
+    elif not load.num_usable:
         advice.append(
             "No row can be used. Name the columns with question_column and answer_column, or "
             "choose another answer_kind."

@@ -74,6 +74,11 @@ def closing_lines(result: RunResult) -> list[str]:
     lines.append(f"{ending} at step {result.step} of {result.steps}, {duration(result.seconds)}.")
     if result.skipped_updates:
         lines.append(f"{result.skipped_updates} updates were skipped: gradients were not finite.")
+    if result.unverified_steps:
+        lines.append(
+            f"In {result.unverified_steps} steps no completion could be verified: they taught "
+            'nothing. The reasons are under "error" in rollouts/.'
+        )
     lines.append(f"Run directory: {result.run_dir}")
     if result.final_dir is not None:
         lines.append(f"Model:         {result.final_dir}")

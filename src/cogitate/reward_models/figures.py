@@ -239,7 +239,7 @@ def correlation(
     n = len(left)
     x = [v - _mean(left) for v in left] if centred else list(left)
     y = [v - _mean(right) for v in right] if centred else list(right)
-    spread = math.sqrt(math.fsum(v * v for v in x)) * math.sqrt(math.fsum(v * v for v in y))
+    spread = math.sqrt(math.fsum(v * v for v in x) * math.fsum(v * v for v in y))
     if spread == 0.0 or n < 2:
         return Correlation(value=None, ci95=(-1.0, 1.0), total=n)
     value = max(-1.0, min(1.0, math.fsum(a * b for a, b in zip(x, y, strict=True)) / spread))

@@ -35,7 +35,7 @@ def pointwise_losses(scores: Float[Tensor, " n"], safe: Bool[Tensor, " n"]) -> F
 
     Paper: DeepSeek-R1 (arXiv:2501.12948v2) section 3.1, "point-wise"; no formula is printed.
 
-    >>> pointwise_losses(torch.tensor([0.0, 100.0]), torch.tensor([False, True]))
+    >>> pointwise_losses(torch.tensor([0.0, 200.0]), torch.tensor([False, True]))
     tensor([0.6931, 0.0000])
     """
     return F.softplus(torch.where(safe, -scores, scores))

@@ -74,4 +74,4 @@ def repetition_penalty(token_ids: Sequence[int], *, ngram: int) -> float:
     >>> repetition_penalty([5, 5, 5, 5, 5], ngram=2), repetition_penalty([1, 2, 3, 4], ngram=2)
     (-0.75, 0.0)
     """
-    return -repeated_share(token_ids, ngram)
+    return 0.0 - repeated_share(token_ids, ngram)  # no -0.0

@@ -92,6 +92,11 @@ def to_record(
         gold = _first(row, ("answer", *_PROMPT_GOLDS))
     else:
         style = recognise(row)
+        if {"chosen", "rejected"} <= row.keys():
+            raise RowError(
+                "chosen and rejected are preferences, which train a reward model: "
+                "cogitate reward-model train"
+            )
         if style is None:
             raise RowError(f"columns {sorted(row)} fit no known style")
         question, gold = _fields(style, row)

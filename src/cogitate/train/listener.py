@@ -52,6 +52,7 @@ class RunResult:
     resume_command: str | None
     seconds: float
     skipped_updates: int = 0
+    unverified_steps: int = 0
     best: Mapping[str, float] = field(default_factory=dict[str, float])
 
 

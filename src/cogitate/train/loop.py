@@ -336,6 +336,7 @@ class TrainingLoop:
             resume_command=None if status == "completed" else self._resume_command(),
             seconds=self._seconds(),
             skipped_updates=self.state.skipped_updates,
+            unverified_steps=self.state.unverified_steps,
             best=self.state.best,
         )
         self.listener.finished(result)

@@ -48,6 +48,7 @@ class LoopState:
     skipped_updates: int = 0
     skipped_in_a_row: int = 0
     unverified_in_a_row: int = 0
+    unverified_steps: int = 0
     seconds: float = 0.0
     best: dict[str, float] = field(default_factory=dict[str, float])
 

@@ -32,6 +32,7 @@ def count_failures(state: LoopState, metrics: Mapping[str, float], *, updates: i
             'Lower optimizer.learning_rate or set model.dtype = "float32", and start a new run.'
         )
     unverified = metrics.get("reward/verifier_error", 0.0) >= 1.0
+    state.unverified_steps += unverified
     state.unverified_in_a_row = state.unverified_in_a_row + 1 if unverified else 0
     if state.unverified_in_a_row >= MAX_UNVERIFIED_STEPS:
         causes = ", ".join(name for name in metrics if name.startswith("masked/"))

@@ -231,3 +231,12 @@ def test_bench_figures() -> None:
     assert lines[0].split() == ["threads", "2"]
     assert lines[1].split() == ["rollout.tokens_per_second", "312.3"]
     assert len({line.rindex(" ") for line in lines}) == 1  # one column of values
+
+
+def test_the_kinds_of_answers_are_those_of_the_settings() -> None:
+    from typing import get_args
+
+    from cogitate.cli.data import ANSWER_KINDS
+    from cogitate.tasks.config import AnswerKind
+
+    assert get_args(AnswerKind) == ANSWER_KINDS

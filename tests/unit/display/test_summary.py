@@ -50,3 +50,8 @@ def test_the_end_of_an_interrupted_run() -> None:
     assert lines[1] == "2 updates were skipped: gradients were not finite."
     assert lines[-1] == "Continue:      cogitate run a.toml --resume"
     assert not any("chat" in line for line in lines)
+
+
+def test_steps_that_taught_nothing_are_told_at_the_end() -> None:
+    lines = closing_lines(ending(unverified_steps=2))
+    assert any(line.startswith("In 2 steps no completion could be verified") for line in lines)

@@ -181,3 +181,8 @@ def test_a_gold_answer_that_names_no_choice_is_a_fault(answer: Any, words: str):
     row = {"question": "Which?", "choices": ["a", "b", "c", "d"], "answer": answer}
     with pytest.raises(RowError, match=words):
         to_record(row)
+
+
+def test_preferences_are_for_reward_models():
+    with pytest.raises(RowError, match="reward-model train"):
+        to_record({"prompt": "Say hello.", "chosen": "Hello!", "rejected": "No."})

@@ -94,6 +94,8 @@ def test_a_row_holds_the_rollout_in_plain_values() -> None:
         "reward": 1.0,
         "parts": {"accuracy": 1.0},
         "error": None,
+        "cause": "",
+        "verdict": None,
         "parsed_answer": "7",
         "gold": "7",
         "format_ok": True,

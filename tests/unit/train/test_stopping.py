@@ -45,6 +45,7 @@ def test_one_good_step_starts_the_count_again(bad: dict[str, float]):
             count_failures(state, bad, updates=1)
         count_failures(state, {"reward/verifier_error": 0.5}, updates=1)
     assert (state.skipped_in_a_row, state.unverified_in_a_row) == (0, 0)
+    assert state.unverified_steps == (3 * (MAX_SKIPPED_STEPS - 1) if bad is UNVERIFIED else 0)
 
 
 def test_rewards_that_sometimes_fail_do_not_end_it():
