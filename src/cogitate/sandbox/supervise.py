@@ -234,6 +234,9 @@ _LAST_WORDS = (
 )
 
 
+_LAST_LINES = 4
+
+
 def _decide(watch: _Watch, ending: Ending, *, gone: bool) -> tuple[Outcome, str]:
     """The outcome and one sentence. The first limit that was hit decides over everything after."""
     if not gone:
@@ -248,9 +251,11 @@ def _decide(watch: _Watch, ending: Ending, *, gone: bool) -> tuple[Outcome, str]
                 return verdict
     if ending.exit_code == 0:
         return Outcome.EXITED, "it ended with exit code 0"
-    last_line = bytes(list(watch.outputs.values())[1]).rstrip().rpartition(b"\n")[2]
+    # Several lines, because the processes of a program write into each other's.
+    lines = bytes(list(watch.outputs.values())[1]).rstrip().rsplit(b"\n", _LAST_LINES)
+    last_lines = b"\n".join(lines[-_LAST_LINES:])
     for words, resource in _LAST_WORDS:
-        if words in last_line:
+        if words in last_lines:
             return Outcome.RESOURCE_LIMIT, f"it failed for want of {resource}"
     if ending.signal is not None:
         return Outcome.SIGNALLED, f"it was killed by {signal_name(ending.signal)}"
