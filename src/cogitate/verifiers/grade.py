@@ -11,7 +11,6 @@ beside the verdicts, and no row is ever lost to it.
 """
 
 import json
-import math
 import os
 import threading
 import time
@@ -23,7 +22,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cogitate.text.think import cut_at_turn_end
 from cogitate.verdict import Status, Verdict, bad_gold, unparseable, wrong
+from cogitate.verifiers import row_fields
 from cogitate.verifiers.completions import final_part, nearly_marked
+from cogitate.verifiers.row_fields import RowFault
 
 if TYPE_CHECKING:
     from cogitate.sandbox.program import Limits, Sandbox
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cogitate.verifiers.maths import MathsPool
 
 CODE_KINDS = ("code_stdio", "code_function", "code")
+_OTHER_TYPE = {"code_stdio": "function", "code_function": "stdio"}
 MATHS_KINDS: Mapping[str, str] = {"math": "boxed", "maths": "boxed", "gsm8k": "hash4"}
 """Kinds of mathematics with the template that their rows have unless they name one."""
 OWN_KINDS = (*MATHS_KINDS, *CODE_KINDS, "judge")
@@ -38,14 +40,6 @@ MAX_COMPLETION_CHARS = 4_000_000
 """Longest completion that is looked at, characters. A longer one is wrong."""
 BAD_ROW = "bad_row"
 """What stands in place of a status for a row that cannot be verified."""
-
-
-class RowFault(ValueError):
-    """A row that cannot be verified; ``cause`` is one word for counting."""
-
-    def __init__(self, cause: str, reason: str) -> None:
-        super().__init__(reason)
-        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,21 +64,21 @@ class Row:
         """The row of a JSON object; names are those of ``cogitate grade``.
 
         Raises:
-            RowFault: a field is missing or has another type.
+            RowFault: a field is missing, has another type, or names what there is not.
         """
         if not isinstance(row, Mapping):
             raise RowFault("bad_json", f"expected an object, not {type(row).__name__}")
         return cls(
-            kind=_field(row, "task_kind", "kind", of=str),
-            gold=_field(row, "ground_truth", "gold", of=object),
-            completion=_field(row, "completion", of=str),
-            template=_optional(row, "template", str),
-            policy=_optional(row, "policy", str),
-            arity=_optional(row, "gold_arity", int),
-            prefilled=bool(_optional(row, "prefilled_think", bool)),
-            question=_optional(row, "question", str) or "",
-            twice=bool(_optional(row, "run_twice", bool)),
-            seconds=_seconds(row.get("must_finish_s")),
+            kind=row_fields.required(row, "task_kind", "kind", of=str),
+            gold=row_fields.required(row, "ground_truth", "gold", of=object),
+            completion=row_fields.required(row, "completion", of=str),
+            template=row_fields.template(row),
+            policy=row_fields.policy(row),
+            arity=row_fields.optional(row, "gold_arity", int),
+            prefilled=bool(row_fields.optional(row, "prefilled_think", bool)),
+            question=row_fields.optional(row, "question", str) or "",
+            twice=bool(row_fields.optional(row, "run_twice", bool)),
+            seconds=row_fields.seconds(row, "must_finish_s"),
         )
 
 
@@ -140,6 +134,10 @@ class RowVerifier:
         asked = row if isinstance(row, Row) else Row.from_mapping(row)
         if asked.kind not in known_kinds():
             raise RowFault("unknown_kind", unknown_kind(asked.kind))
+        if asked.kind in MATHS_KINDS:
+            worked = asked.kind == "gsm8k"
+            gold, arity = row_fields.maths_gold(asked.gold, asked.arity, worked=worked)
+            asked = replace(asked, gold=gold, arity=arity)
         verdict = self._verify(asked)
         if asked.twice:
             verdict = self._verify(asked)
@@ -204,6 +202,9 @@ class RowVerifier:
             gold = _object(row.gold)
             if gold is None:
                 return bad_gold(cause="bad_gold", reason="expected an object with type and tests")
+            if row.kind != "code" and gold.get("type") == _OTHER_TYPE[row.kind]:
+                reason = f'tests of type "{gold["type"]}" in a row of kind {row.kind}'
+                return bad_gold(cause="bad_gold", reason=reason)
             return verify_code(gold, text, sandbox=self.use_sandbox(), limits=_limits(row.seconds))
         if row.kind == "judge":
             from cogitate.verifiers.judged import verify_judge
@@ -212,11 +213,8 @@ class RowVerifier:
             return verify_judge(gold, text, question=row.question, judge=self._judge)
         from cogitate.verifiers.maths import verify_maths
 
-        gold = _text(row.gold)
-        if row.kind == "gsm8k":  # the data set's own answers are worked solutions
-            gold = gold.rpartition("####")[2]
         return verify_maths(
-            gold, text, template=row.template or MATHS_KINDS[row.kind], policy=row.policy,
+            row.gold, text, template=row.template or MATHS_KINDS[row.kind], policy=row.policy,
             arity=row.arity, pool=self._use_pool(),
         )  # fmt: skip
 
@@ -319,29 +317,6 @@ def _no_answer(row: Row, text: str | None) -> Verdict | None:
     return unparseable(cause="spoilt_mark", reason=f"something that is nearly {mark}")
 
 
-def _field(row: Mapping[str, Any], *names: str, of: type) -> Any:
-    name = next((name for name in names if row.get(name) is not None), None)
-    if name is None:
-        raise RowFault("missing_field", f"no {' or '.join(names)}")
-    if not isinstance(row[name], of):
-        raise RowFault("wrong_type", f"{name} is {type(row[name]).__name__}, not {of.__name__}")
-    return row[name]
-
-
-def _optional(row: Mapping[str, Any], name: str, of: type) -> Any:
-    value = row.get(name)
-    if value is not None and (not isinstance(value, of) or (of is int and value is True)):
-        raise RowFault("wrong_type", f"{name} is {type(value).__name__}, not {of.__name__}")
-    return value
-
-
-def _seconds(value: object) -> float | None:
-    """A positive number of seconds; anything else says nothing."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 < value < math.inf else None
-
-
 def _limits(seconds: float | None) -> "Limits":
     """Limits of one case under which a verdict takes at most ``seconds``.
 
@@ -358,10 +333,6 @@ def _limits(seconds: float | None) -> "Limits":
         wall_seconds=min(DEFAULT_LIMITS.wall_seconds, 0.4 * seconds),
         cpu_seconds=min(DEFAULT_LIMITS.cpu_seconds, 0.05 * seconds),
     )
-
-
-def _text(gold: object) -> str:
-    return gold if isinstance(gold, str) else json.dumps(gold, ensure_ascii=False)
 
 
 def _object(gold: object) -> Mapping[str, Any] | None:

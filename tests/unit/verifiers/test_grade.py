@@ -18,6 +18,7 @@ from cogitate.verifiers.grade import (
     grade,
     known_kinds,
 )
+from cogitate.verifiers.row_fields import POLICIES
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +103,11 @@ class TestCompletions:
         normal = grading._limits(None)
         assert (grading._limits(20.0).wall_seconds, grading._limits(20.0).cpu_seconds) == (8.0, 1.0)
         assert grading._limits(10_000.0) == normal
-        for odd in (0, -1, True, "20", float("nan"), float("inf"), None):
-            assert grading._seconds(odd) is None
-        assert grading._seconds(3) == 3.0
+        assert Row.from_mapping(row("x", must_finish_s=3)).seconds == 3.0
+        assert Row.from_mapping(row("x", must_finish_s=None)).seconds is None
+        for odd in (0, -1, True, "20", float("nan"), float("inf")):
+            with pytest.raises(RowFault, match="must_finish_s is .*, not a number of seconds"):
+                Row.from_mapping(row("x", must_finish_s=odd))
 
     def test_gold_answers_of_gsm8k_are_worked_solutions(self, verifier: RowVerifier) -> None:
         assert verifier.verify(row("#### 57", "19 * 3 = 57\n#### 57", "gsm8k")).correct
@@ -125,6 +128,18 @@ class TestOptions:
 
     def test_gold_answers_that_are_numbers(self, verifier: RowVerifier) -> None:
         assert verifier.verify(row("\\boxed{57}", 57)).correct
+
+    def test_gold_answers_that_are_lists(self, verifier: RowVerifier) -> None:
+        assert verifier.verify(row("\\boxed{57}", ["57"])).correct
+        assert verifier.verify(row("\\boxed{3, 8}", ["3", 8])).correct
+        assert not verifier.verify(row("\\boxed{3}", [3, 8])).correct
+        assert verifier.verify(row("#### 57", ["so\n#### 57"], "gsm8k")).correct
+        both = ["so\n#### 3", "and\n#### 8"]
+        assert verifier.verify(row("#### 3, 8", both, "gsm8k")).correct
+
+    @pytest.mark.parametrize("policy", [*POLICIES, "last-box, nfkc", ""])
+    def test_policies_that_there_are(self, verifier: RowVerifier, policy: str) -> None:
+        assert verifier.verify(row("\\boxed{57}", policy=policy)).correct
 
     def test_our_own_names(self, verifier: RowVerifier) -> None:
         assert verifier.verify({"kind": "mcq", "gold": "B", "completion": "Answer: B"}).correct
@@ -168,6 +183,12 @@ class TestFaults:
             (row("x", template=7), "wrong_type", "template is int"),
             (row("x", gold_arity=True), "wrong_type", "gold_arity is bool"),
             (row("x", prefilled_think="yes"), "wrong_type", "prefilled_think is str"),
+            (row("x", True), "wrong_type", "ground_truth is or holds bool"),
+            (row("x", {"a": 1}), "wrong_type", "ground_truth is or holds dict"),
+            (row("x", [["1"]], "gsm8k"), "wrong_type", "ground_truth is or holds list"),
+            (row("x", []), "wrong_type", "a list without values"),
+            (row("x", policy="lastbox"), "bad_value", 'unknown policy "lastbox". Known: last-box'),
+            (row("x", template="box"), "bad_value", 'unknown template "box". Known: boxed'),
             (row("x", kind="maht"), "unknown_kind", 'Did you mean "math"?'),
             ([1], "bad_json", "not list"),
         ],
@@ -183,6 +204,15 @@ class TestFaults:
         for gold in ("none", "[1]", 7):
             verdict = verifier.verify(row("```python\nprint(1)\n```", gold, "code_stdio"))
             assert (verdict.status, verdict.correct) == (Status.BAD_GOLD, None)
+
+    @pytest.mark.parametrize(
+        ("kind", "type_"), [("code_function", "stdio"), ("code_stdio", "function")]
+    )
+    def test_tests_of_the_other_kind(self, verifier: RowVerifier, kind: str, type_: str) -> None:
+        gold = {"type": type_, "tests": [{"input": "", "output": "1"}]}
+        verdict = verifier.verify(row("```python\nprint(1)\n```", gold, kind))
+        assert verdict.status is Status.BAD_GOLD
+        assert f'tests of type "{type_}"' in verdict.reason
 
     def test_programs_need_a_sandbox(self) -> None:
         gold = {"type": "stdio", "tests": [{"input": "", "output": "1"}]}
