@@ -234,7 +234,7 @@ _LAST_WORDS = (
 )
 
 
-_LAST_LINES = 4
+_LAST_LINES = 8
 
 
 def _decide(watch: _Watch, ending: Ending, *, gone: bool) -> tuple[Outcome, str]:
@@ -251,11 +251,12 @@ def _decide(watch: _Watch, ending: Ending, *, gone: bool) -> tuple[Outcome, str]
                 return verdict
     if ending.exit_code == 0:
         return Outcome.EXITED, "it ended with exit code 0"
-    # Several lines, because the processes of a program write into each other's.
+    # A process that was still telling where it failed says nothing; another one has said why.
     lines = bytes(list(watch.outputs.values())[1]).rstrip().rsplit(b"\n", _LAST_LINES)
-    last_lines = b"\n".join(lines[-_LAST_LINES:])
+    told = [line for line in lines if not line.startswith((b" ", b"Traceback"))]
+    last_line = told[-1] if told else b""
     for words, resource in _LAST_WORDS:
-        if words in last_lines:
+        if words in last_line:
             return Outcome.RESOURCE_LIMIT, f"it failed for want of {resource}"
     if ending.signal is not None:
         return Outcome.SIGNALLED, f"it was killed by {signal_name(ending.signal)}"

@@ -98,6 +98,7 @@ def test_signals_that_only_limits_send(number: signal.Signals, outcome: Outcome)
         "BlockingIOError: [Errno 11] Resource temporarily unavailable",
         "OSError: [Errno 28] No space left on device", "OSError: [Errno 27] File too large",
         "OSError: [Errno 24] Too many open files: '/dev/null'", "sh: 1: Cannot fork\n",
+        "BlockingIOError: Resource temporarily unavailable\nTraceback (most recent\n  File \"x",
     ],
 )  # fmt: skip
 def test_last_words_name_the_limit_that_a_failure_came_from(words: str) -> None:
