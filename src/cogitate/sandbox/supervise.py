@@ -253,7 +253,7 @@ def _decide(watch: _Watch, ending: Ending, *, gone: bool) -> tuple[Outcome, str]
         return Outcome.EXITED, "it ended with exit code 0"
     # A process that was still telling where it failed says nothing; another one has said why.
     lines = bytes(list(watch.outputs.values())[1]).rstrip().rsplit(b"\n", _LAST_LINES)
-    told = [line for line in lines if not line.startswith((b" ", b"Traceback"))]
+    told = [line for line in lines if not line.startswith((b"    ", b"  File", b"Traceback"))]
     last_line = told[-1] if told else b""
     for words, resource in _LAST_WORDS:
         if words in last_line:
