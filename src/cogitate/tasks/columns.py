@@ -183,11 +183,9 @@ def _choice_letter(answer: Any, num_choices: int) -> Any:
         if not 0 <= answer < num_choices:
             raise RowError(f"answer {answer} is none of {num_choices} choices, counted from 0")
         return letters[answer]
-    is_letter = isinstance(answer, str) and answer.strip().upper() in tuple(OPTION_LETTERS)
-    if is_letter and answer.strip().upper() not in letters:
-        raise RowError(
-            f"answer {answer.strip()!r} is none of the choices {letters[0]} to {letters[-1]}"
-        )
+    letter = answer.strip().upper() if isinstance(answer, str) else ""
+    if letter in tuple(OPTION_LETTERS) and letter not in letters:
+        raise RowError(f"answer {letter!r} is none of the choices {letters[0]} to {letters[-1]}")
     return answer
 
 

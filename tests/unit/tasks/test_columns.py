@@ -175,7 +175,7 @@ def test_difficulty(columns: dict[str, Any], difficulty: float | None):
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(4, "answer 4 is none of 4"), (-1, "answer -1 is none"), ("E", "'E' is none"), ("j ", "'j'")],
+    [(4, "answer 4 is none of 4"), (-1, "answer -1 is none"), ("E", "'E' is none"), ("j ", "'J'")],
 )
 def test_a_gold_answer_that_names_no_choice_is_a_fault(answer: Any, words: str):
     row = {"question": "Which?", "choices": ["a", "b", "c", "d"], "answer": answer}
