@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from cogitate.cli.common import FOUND, INTERRUPTED, OK, Commands, add_command
+from cogitate.cli.common import DATA, FOUND, INTERRUPTED, OK, Commands, add_command, warn
 
+SANDBOXES = ("auto", "bubblewrap", "landlock", "none-i-accept-the-risk")
 _DESCRIPTION = """\
 FILE holds one JSON object a line (.gz too) with task_kind, ground_truth and completion, and
 perhaps template, policy, gold_arity, prefilled_think and question. Every line of FILE becomes one
@@ -14,7 +15,8 @@ correct, wrong or unparseable, or, where nothing can be said about the answer, t
 bad_gold with correct null. Rows that cannot be verified are kept with verdict bad_row.
 
 OUT appears when all rows are done. Until then they stand in OUT.partial, from which --resume goes
-on after an interruption.
+on after an interruption. Exit code 4 when FILE has no row that can be verified, or --check finds
+no expectation.
 """
 
 
@@ -29,7 +31,7 @@ def add(commands: Commands) -> None:
         "--workers", type=int, metavar="N", help="rows verified at once (default: one a core)"
     )
     parser.add_argument(
-        "--sandbox", default="auto", metavar="NAME",
+        "--sandbox", default="auto", metavar="NAME", choices=SANDBOXES,
         help="what programs run in: auto, bubblewrap, landlock or none-i-accept-the-risk",
     )  # fmt: skip
     parser.add_argument(
@@ -45,6 +47,7 @@ def _grade(args: argparse.Namespace) -> int:
     import json
 
     from cogitate.cli.grading import Grading, grade_file
+    from cogitate.cli.grading_format import no_rows
     from cogitate.cli.grading_text import mismatch_table, summary_text
     from cogitate.display.stream import print_line
 
@@ -61,4 +64,10 @@ def _grade(args: argparse.Namespace) -> int:
             print_line(mismatch_table(summary))
     if summary.interrupted:
         return INTERRUPTED
+    if summary.rows == summary.bad_rows:
+        warn(no_rows(settings.source, summary.rows))
+        return DATA
+    if args.check and not summary.checked:
+        warn(f"--check: no row of {args.file} has should_be_correct or expected_status.")
+        return DATA
     return FOUND if args.check and summary.mismatches else OK

@@ -25,6 +25,8 @@ WRONG_WORDS = (
     "compile_error",
 )  # fmt: skip
 """Values of expected_status that mean a wrong answer."""
+MASKED_WORDS = ("bad_gold", "crashed", "timeout")
+"""Values of expected_status that mean no verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,8 @@ def raw_lines(path: Path) -> Iterator[bytes]:
     Raises:
         DataError: there is no such file, or it is damaged.
     """
+    if path.is_dir():
+        raise DataError(f"{path}: is a directory. Give a file of JSON lines, .jsonl or .jsonl.gz.")
     if not path.is_file():
         raise DataError(f"{path}: no such file. Expected JSON lines, as .jsonl or .jsonl.gz.")
     try:
@@ -191,7 +195,14 @@ def expectation(row: Mapping[str, Any]) -> tuple[bool, bool | None]:
         return True, True
     if status in WRONG_WORDS:
         return True, False
-    return status in ("bad_gold", "crashed", "timeout"), None
+    return status in MASKED_WORDS, None
+
+
+def unreadable(row: Mapping[str, Any]) -> str | None:
+    """What the row says about its verdict, where that means nothing."""
+    name = "should_be_correct" if "should_be_correct" in row else "expected_status"
+    value = row.get(name)
+    return None if value is None or expectation(row)[0] else f"{name} {value!r:.40}?"
 
 
 def _verified(
@@ -232,8 +243,11 @@ def _count(
         return
     says, expected = expectation(row)
     late = _seconds(row.get("must_finish_s"))
-    summary.checked += says
-    if (says and added["correct"] is not expected) or added["verdict"] == BAD_ROW:
+    odd = unreadable(row)
+    summary.checked += says or odd is not None
+    if odd is not None:
+        summary.mismatches.append(_mismatch(row, added, summary.rows, odd))
+    elif (says and added["correct"] is not expected) or added["verdict"] == BAD_ROW:
         summary.mismatches.append(_mismatch(row, added, summary.rows, str(expected)))
     elif says and late is not None and added["milliseconds"] > 1000.0 * late:
         summary.mismatches.append(_mismatch(row, added, summary.rows, f"within {late:g} s"))
@@ -246,7 +260,7 @@ def _mismatch(
         line=line,
         id=str(row.get("id", "")),
         kind=str(row.get("task_kind", row.get("kind", ""))),
-        expected=expected.lower(),
+        expected=expected.lower() if expected in ("True", "False", "None") else expected,
         found=f"{added['verdict']} after {added['milliseconds'] / 1000.0:.1f} s"
         if expected.startswith("within")
         else str(added["verdict"]),

@@ -41,6 +41,8 @@ def summary_text(summary: Summary) -> str:
 def mismatch_table(summary: Summary) -> str:
     """The rows whose verdict is not the expected one, each with the end of its completion."""
     if not summary.mismatches:
+        if not summary.checked:
+            return "check: no row has an expectation"
         return f"check: all {summary.checked} expectations are met"
     lines = [f"check: {len(summary.mismatches)} of {summary.checked} expectations are not met"]
     lines += aligned([
@@ -57,7 +59,7 @@ def _cells(mismatch: Mismatch) -> Sequence[str]:
         str(mismatch.line),
         one_line(mismatch.id, 24),
         one_line(mismatch.kind, 16),
-        mismatch.expected,
+        one_line(mismatch.expected, 64),
         mismatch.found,
         one_line(mismatch.cause, 24),
         ending(mismatch.completion, 60),

@@ -3,6 +3,7 @@
 import argparse
 
 from cogitate.cli.common import FOUND, OK, Commands, Parser, add_command
+from cogitate.cli.grade import SANDBOXES
 
 _REWARD = (
     "a kind of our verifiers (math, mcq, code_stdio, ...), file.py:function, or a run's TOML file"
@@ -73,8 +74,9 @@ def _add_target(parser: Parser) -> None:
         "programs",
     )  # fmt: skip
     parser.add_argument(
-        "--sandbox", default="auto", metavar="NAME", help="for a kind: what programs run in"
-    )
+        "--sandbox", default="auto", metavar="NAME", choices=SANDBOXES,
+        help=f"for a kind: what programs run in: {', '.join(SANDBOXES)}",
+    )  # fmt: skip
     parser.add_argument(
         "--workers", type=int, metavar="N", help="rows at once (default: one a core)"
     )

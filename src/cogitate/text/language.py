@@ -9,9 +9,10 @@ Devanagari scripts go to the language whose words and word pieces they resemble 
 change of language within a sentence needs evidence from several words: one "in" or "die" says
 little, its neighbours decide.
 
-The reward counts each word once: words that repeat a passage seen before and long stretches of
-grammar words without content are padding and count for no language. A text without words scores 0
-unless the caller says otherwise; scoring it 1 pays a policy for not thinking at all.
+The reward counts each word once: a word that repeats the one before it, words that repeat a passage
+seen before and long stretches of grammar words without content are padding and count for no
+language. Where more than half of the words in the target language are padding, the reward shrinks.
+A text without words scores 0 unless the caller says otherwise; scoring it 1 pays a policy for not thinking at all.
 """
 
 import math
@@ -85,6 +86,8 @@ PIECES_PRIOR, PIECES_KINDS = 0.5, 2000
 REPEATED_WORDS, REPEATED_CHARACTERS = 4, 8
 """Length of a passage whose repetition does not count, in words, and in signs of scripts that are
 written without blanks."""
+MIN_COUNTED = 0.5
+"""Share of the words in the target language that must count for the full reward."""
 BLOCK_WORDS, MIN_CONTENT = 24, 0.15
 """Of so many words in a row, at least this share must carry meaning, or none of them counts."""
 
@@ -110,7 +113,10 @@ def language_consistency(think: str, language: str, *, empty: float = 0.0) -> fl
     target = language_code(language)
     found, languages = _tagged(think, target)
     counted = [languages[i] for i in _counted(found, languages)]
-    return counted.count(target) / len(counted) if counted else empty
+    if not counted:
+        return empty
+    right, written = counted.count(target), languages.count(target)
+    return right / len(counted) * min(1.0, right / (MIN_COUNTED * written or 1.0))
 
 
 def detect_language(text: str) -> str | None:
@@ -292,7 +298,8 @@ def _counted(found: Sequence[Word], languages: Sequence[str | None]) -> list[int
     for i, word in enumerate(found):
         size = REPEATED_CHARACTERS if word.script in CHARACTER_SCRIPTS else REPEATED_WORDS
         passage = tuple(texts[max(0, i + 1 - size) : i + 1])
-        if len(passage) < size or passage not in seen:
+        again = i > 0 and texts[i] == texts[i - 1] and word.script not in CHARACTER_SCRIPTS
+        if not again and (len(passage) < size or passage not in seen):
             fresh.append(i)
         seen.add(passage)
     grammar = {code: p.grammar for script in PROFILES for code, p in _profiles(script).items()}

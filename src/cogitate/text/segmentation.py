@@ -2,7 +2,8 @@ r"""Text as words of a script, with everything taken out that is no language.
 
 What is taken out: code, mathematics, LaTeX commands, tags and control tokens, addresses. But only
 if it looks like it: a sentence in dollar signs or in a code block is still a sentence, or a policy
-that is paid for one language could think in another one there.
+that is paid for one language could think in another one there. Several words in a ``\text{...}``
+inside mathematics stay too.
 
 A word is a run of letters of one script, apostrophes inside included. Where a script is written
 without blanks there are no such runs: each Chinese character and each kana is a word, and in Thai,
@@ -41,6 +42,9 @@ _REMOVED = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_PROSE = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal)?|mathrm|mathit|mbox)\s*\{([^{}]*)\}")
+MIN_PROSE_WORDS = 3
+"""Words of one ``\\text{...}`` inside mathematics from which it is prose and not a label."""
 _SYMBOL = re.compile(r"[(){}\[\]=;_<>+*/\\#:\"'|&^%~@$-]")
 _INDIC = {  # block -> script; the digits at 66 to 6f and the dandas at 64 and 65 are no letters
     0x09: ("devanagari", "bengali"),
@@ -159,8 +163,14 @@ def _replacement(match: re.Match[str]) -> str:
         if removed[1] not in "[(":
             return " "
         inside = removed[2:-2]
+    prose = [m[1] for m in _PROSE.finditer(inside) if removed[0] != "`" and _is_prose(m[1])]
+    kept = f" {' '.join(prose)} "
     signs = sum(not c.isspace() for c in inside)
     if not signs or len(_SYMBOL.findall(inside)) > MAX_SYMBOL_SHARE * signs:
-        return " "
+        return kept
     hidden = sum(1 for _ in _words(inside))
-    return f" {inside} " if hidden >= MIN_HIDDEN_WORDS else " "
+    return f" {inside} " if hidden >= MIN_HIDDEN_WORDS else kept
+
+
+def _is_prose(text: str) -> bool:
+    return sum(1 for _ in _words(text)) >= MIN_PROSE_WORDS

@@ -11,6 +11,7 @@ import pytest
 
 from cogitate.cli import main
 from cogitate.cli.common import DATA, FOUND, INTERRUPTED, OK, USAGE
+from cogitate.cli.grade import SANDBOXES
 from cogitate.cli.grading import Grading, expectation, grade_file, read_row, survey
 from cogitate.cli.grading_progress import Progress
 from cogitate.cli.grading_text import ending, mismatch_table, summary_text
@@ -94,6 +95,7 @@ class TestCommand:
         ("arguments", "code", "says"),
         [
             (["missing.jsonl"], DATA, "no such file"),
+            (["."], DATA, "is a directory"),
             (["in.jsonl", "--resume"], USAGE, "Give --out OUT"),
             (["in.jsonl", "--out", "in.jsonl"], USAGE, "is FILE itself"),
             (["in.jsonl", "--out", "."], USAGE, "is a directory"),
@@ -113,15 +115,43 @@ class TestCommand:
     def test_programs_without_a_sandbox_are_refused_at_once(self, tmp_path: Path, capsys) -> None:
         row = {"task_kind": "code_stdio", "ground_truth": {}, "completion": "x"}
         source = write(tmp_path / "in.jsonl", RIGHT, row)
-        assert main(["grade", str(source), "--sandbox", "gaol"]) != OK
+        with pytest.raises(SystemExit) as left:
+            main(["grade", str(source), "--sandbox", "gaol"])
+        assert left.value.code == USAGE
         assert "gaol" in capsys.readouterr().err
 
     def test_an_empty_file(self, tmp_path: Path, capsys) -> None:
         source = write(tmp_path / "in.jsonl")
         out = tmp_path / "out.jsonl"
-        assert main(["grade", str(source), "--out", str(out), "--check"]) == OK
+        assert main(["grade", str(source), "--out", str(out), "--check"]) == DATA
         assert out.read_text() == ""
-        assert "no rows" in capsys.readouterr().out
+        shown = capsys.readouterr()
+        assert "no rows" in shown.out
+        assert "Expected JSON lines" in shown.err
+
+    @pytest.mark.parametrize(
+        ("content", "says"),
+        [
+            (json.dumps([RIGHT, WRONG]).encode(), "a JSON array"),
+            (json.dumps(RIGHT, indent=2).encode(), "JSON over several lines"),
+            (b"task_kind,ground_truth,completion\nmcq,B,B\n", "CSV"),
+            (json.dumps(RIGHT).encode("utf-16"), "UTF-16"),
+            (gzip.compress(json.dumps(RIGHT).encode()), "compressed"),
+            (b'{"task_kind": "mcq"}\n', "none of its 1 rows can be verified. Expected JSON lines"),
+        ],
+    )
+    def test_files_without_a_row_that_can_be_verified(
+        self, tmp_path: Path, capsys, content: bytes, says: str
+    ) -> None:
+        source = tmp_path / "in.jsonl"
+        source.write_bytes(content)
+        assert main(["grade", str(source)]) == DATA
+        assert says in capsys.readouterr().err
+
+    def test_the_names_of_sandboxes(self) -> None:
+        from cogitate.sandbox.choice import NAMES
+
+        assert SANDBOXES == NAMES
 
 
 class TestCheck:
@@ -149,12 +179,29 @@ class TestCheck:
         assert (mismatch["line"], mismatch["expected"], mismatch["found"]) == (2, "true", "wrong")
 
     def test_bad_rows_and_late_ones_are_mismatches(self, tmp_path: Path, capsys) -> None:
-        late = {**RIGHT, "should_be_correct": True, "must_finish_s": 0}
+        late = {**RIGHT, "should_be_correct": True, "must_finish_s": 1e-9}
         source = write(tmp_path / "in.jsonl", late, "no row")
         assert main(["grade", str(source), "--check"]) == FOUND
         text = capsys.readouterr().out
-        assert "within 0 s" in text
+        assert "within 1e-09 s" in text
         assert "bad_json" in text
+
+    def test_no_expectations(self, tmp_path: Path, capsys) -> None:
+        source = write(tmp_path / "in.jsonl", RIGHT)
+        assert main(["grade", str(source), "--check"]) == DATA
+        shown = capsys.readouterr()
+        assert "no row has an expectation" in shown.out
+        assert "has should_be_correct or expected_status" in shown.err
+
+    @pytest.mark.parametrize(
+        "odd", [{"should_be_correct": "yes"}, {"expected_status": "corect"}, {"expected_status": 1}]
+    )
+    def test_expectations_that_mean_nothing(self, tmp_path: Path, capsys, odd: Any) -> None:
+        source = write(tmp_path / "in.jsonl", {**RIGHT, **odd}, {**RIGHT, "expected_status": None})
+        assert main(["grade", str(source), "--check"]) == FOUND
+        text = capsys.readouterr().out
+        assert "1 of 1 expectations are not met" in text
+        assert f"{next(iter(odd))} {next(iter(odd.values()))!r}?" in text
 
     @pytest.mark.parametrize(
         ("row", "expected"),

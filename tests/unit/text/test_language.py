@@ -196,3 +196,17 @@ def test_shares_of_all_languages_add_up(one: str, two: str):
 )
 def test_long_texts_are_answered(text: str):
     assert 0.0 <= language_consistency(text, "en") <= 1.0
+
+
+@pytest.mark.parametrize("text", ["the " * 60, "yes " * 60, "good " * 8, "yes no " * 40])
+def test_repeated_words_alone_do_not_score(text: str):
+    assert language_consistency(text, "en") < 0.4
+
+
+def test_doubled_words_in_a_text_cost_nothing():
+    assert language_consistency(SAMPLES["en"] + " That is very very clear.", "en") == 1.0
+
+
+def test_prose_inside_mathematics_counts():
+    assert language_consistency(r"我们看 $x = \text{first we count all boxes}$", "zh") < 0.5
+    assert language_consistency(r"我们看 \[x = \mathrm{area}\]", "zh") == 1.0

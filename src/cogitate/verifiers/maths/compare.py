@@ -4,6 +4,7 @@ Every function here says True, False or None. None means: equal if the pairs of 
 were noted in ``Comparison.open`` are equal, which only a computer algebra system can tell.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -44,6 +45,8 @@ MAX_RELATIVE = Fraction(1, 20)
 """A rounded gold of one digit, such as 0.5, allows at most this share of error."""
 _LARGEST_SEARCH = 4
 _INTEGRATION_CONSTANTS = ("C", "c", "K", "k", "C_1", "c_1", "C_0")
+_NO_SOLUTION = ("no solution", "no solutions")
+_REALS = Listing("()", (Infinite(True), Infinite(False)))
 _UNEVALUATED = frozenset(["gcd", "lcm", "max", "min"])
 
 
@@ -81,7 +84,8 @@ class Comparison:
         if isinstance(gold, Infinite) and isinstance(answer, Infinite):
             return gold == answer
         if isinstance(gold, Ratio) and isinstance(answer, Ratio):
-            return self.in_order(gold.parts, answer.parts)
+            found = self.in_order(gold.parts, answer.parts)
+            return found or _multiple(gold, answer) or found
         if isinstance(gold, Opaque) and isinstance(answer, Opaque):
             return bool(gold.text) and gold.text == answer.text
         return False
@@ -311,7 +315,28 @@ def _renamed(node: Node, old: str, new: str) -> Node:
 
 
 def _words(gold: Value, answer: Value) -> bool:
+    if isinstance(gold, Words) and gold.folded in _NO_SOLUTION:
+        return answer == Listing("{}", ()) or _folded(answer) in _NO_SOLUTION
+    if _folded(answer) == "all real numbers" and gold == _REALS:
+        return True
     return bool(_folded(gold)) and _folded(gold) == _folded(answer)
+
+
+def _multiple(gold: Ratio, answer: Ratio) -> bool:
+    """Whether 4:6 is meant to be the gold 2:3, in lowest terms. With two digits behind the colon
+    a gold may be a time of day, and 3:15 is not 6:30."""
+    parts = [part for part in (*gold.parts, *answer.parts) if isinstance(part, Scalar)]
+    if len(gold.parts) != len(answer.parts) or any(p.unit or p.node[0] != "num" for p in parts):
+        return False
+    ours = [part.node[1] for part in parts[: len(gold.parts)]]
+    theirs = [part.node[1] for part in parts[len(gold.parts) :]]
+    texts = [part.source for part in parts[1 : len(gold.parts)]]
+    timed = all(len(text) == 2 and text.isdigit() and text < "60" for text in texts)
+    whole = all(value.denominator == 1 and value > 0 for value in ours)
+    if timed or not whole or math.gcd(*(value.numerator for value in ours)) != 1:
+        return False
+    scale = theirs[0] / ours[0]
+    return scale > 0 and all(a * scale == b for a, b in zip(ours, theirs, strict=True))
 
 
 def _folded(value: Value) -> str:

@@ -4,7 +4,7 @@ A task declares one template, and only what that template names is looked at:
 
     boxed       ``\boxed{}``; several boxes are one answer if they hold one value
     answer_tag  the one ``<answer>``, or the box in it
-    hash4       lines that begin with ``####``, as in GSM8K
+    hash4       what stands behind ``####`` up to the end of its line, as in GSM8K
     plain       what follows "answer is" or "answer:", else the last line
     whole       all of the text
 """
@@ -29,7 +29,9 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_HASHES = re.compile(r"^[ \t]*####(?!#)[ \t]*(.*)$", re.MULTILINE)
+_HASHES = re.compile(r"(?<!#)####(?!#)")
+_PHRASE = re.compile(r"the[ \t]+(?:final[ \t]+)?answer[ \t]+is\b[ \t]*:?\s*(?=\S)", re.IGNORECASE)
+_FULL_STOPS = ".,;:! \t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +111,39 @@ def _answer_tag(rest: str) -> Extracted:
     start = rest.index(_ANSWER_OPEN) + len(_ANSWER_OPEN)
     end = rest.index(_ANSWER_CLOSE)
     content = rest[start:end].strip() if end >= start else ""
-    return Extracted(answers=tuple(boxed_contents(content)) or ((content,) if content else ()))
+    if boxes := boxed_contents(content):
+        return Extracted(answers=tuple(boxes))
+    if phrase := _PHRASE.match(_without_bold(content)):
+        content = _without_bold(_without_bold(content)[phrase.end() :])
+    return Extracted(answers=(content,) if content else ())
 
 
 def _hash4(rest: str) -> Extracted:
-    lines = [line.strip() for line in _HASHES.findall(rest)]
-    if not lines:
+    """What stands behind each mark. A mark inside a line counts if something like a number
+    follows; "#### Step 1" is a heading of a text in Markdown, unless it is the last of them."""
+    found: list[str] = []
+    for line in rest.split("\n"):
+        before, *behind = _HASHES.split(line)
+        pieces = [_without_bold(piece.strip()) for piece in behind]
+        starts = not before.strip().removeprefix("**")
+        found += [p for at, p in enumerate(pieces) if (starts and at == 0) or _like_a_number(p)]
+    if not found:
         return Extracted()
-    # "#### Step 1" is a heading of a text in Markdown, unless it is the last of them.
-    numbered = [line for line in lines[:-1] if line[:1].isdigit() or line[:1] in "-+$\\.("]
-    answers = [*numbered, lines[-1]]
+    answers = [*filter(_like_a_number, found[:-1]), found[-1]]
     return Extracted(answers=tuple(a for a in answers if a))
+
+
+def _like_a_number(text: str) -> bool:
+    return text[:1].isdigit() or text[:1] in "-+$\\.("
+
+
+def _without_bold(text: str) -> str:
+    """Without the marks of bold type around the whole, or what is left of them behind a marker."""
+    inner = text.rstrip(_FULL_STOPS)
+    if not inner.endswith("**"):
+        return text
+    inner = inner[:-2].removeprefix("**").strip()
+    return inner if inner and "**" not in inner else text
 
 
 def _plain(rest: str) -> Extracted:
@@ -134,7 +158,8 @@ def _plain(rest: str) -> Extracted:
                 answers.append(answer)
     if not answers and lines:
         answers = [lines[-1]]
-    return Extracted(answers=tuple(a.removeprefix("**").strip() or a for a in answers))
+    bare = (_without_bold(a).removeprefix("**").strip() or a for a in answers)
+    return Extracted(answers=tuple(bare))
 
 
 def _whole(rest: str) -> Extracted:

@@ -322,6 +322,8 @@ def _wrapped(match: re.Match[str]) -> list[str]:
     word = content.strip(" .,;:").lower()
     if word in ("and", "or", "%", "percent", "degrees", "degree"):
         return [{"degrees": "°", "degree": "°", "percent": "%"}.get(word, word)]
+    if word == "infinity":
+        return ["\\infty"]
     if not word:
         return ["\\ldots"] if "..." in content else [","] if "," in content else []
     return [f"\\text{{{content}}}"]

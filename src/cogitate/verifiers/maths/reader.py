@@ -18,6 +18,8 @@ from cogitate.verifiers.maths.splitting import (
     split_with,
     trimmed,
     undress,
+    with_fractions,
+    without_label,
 )
 from cogitate.verifiers.maths.syntax import parse_expression
 from cogitate.verifiers.maths.trees import Malformed, TooLarge, Unevaluated
@@ -66,7 +68,7 @@ def read(text: str, *, grouped: bool = True) -> Value:
         raise TooLarge("length")
     parts = tokens(undress(text), grouped=grouped)
     check_brackets(parts)
-    return _Reader().value(parts)
+    return _Reader().value(with_fractions(without_label(parts)))
 
 
 def is_answer_text(text: str) -> bool:

@@ -1,7 +1,9 @@
 r"""Tokens cut at their top level, and what people put around an answer taken off."""
 
+import re
 from itertools import pairwise
 
+from cogitate.verifiers.maths.notation import is_number, is_text, text_content
 from cogitate.verifiers.maths.trees import TooLarge
 
 MAX_BRACKETS = 64
@@ -12,6 +14,8 @@ _CLOSE = frozenset([")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil", "\\
 _SPACES = ("\\,", "\\;", "\\.")
 _FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"),
            ('"', '"'), ("\u201c", "\u201d"))  # fmt: skip
+
+_LABEL = re.compile(r"(?:the )?(?:final )?answer(?: is *:?| *:)", re.IGNORECASE)
 
 
 def undress(text: str) -> str:
@@ -63,7 +67,41 @@ def trimmed(parts: list[str]) -> list[str]:
         parts = parts[1:-1]
     if parts[:1] in (["\\boxed"], ["\\fbox"]) and len(parts) > 1:
         return trimmed(parts[1:])
+    if parts[:2] == ["\\underline", "{"] and encloses(parts[1:]) and any(map(is_number, parts)):
+        return trimmed(parts[1:])
     return parts
+
+
+def without_label(parts: list[str]) -> list[str]:
+    r"""Without ``\text{Answer: }`` in front."""
+    labelled = len(parts) > 1 and is_text(parts[0])
+    return parts[1:] if labelled and _LABEL.fullmatch(text_content(parts[0]).strip()) else parts
+
+
+def with_fractions(parts: list[str]) -> list[str]:
+    r"""``{1 \over 3}`` as ``{\frac{1}{3}}``; the whole is a group too, a round bracket is none."""
+    if "\\over" not in parts:
+        return parts
+    levels: list[list[str]] = [[]]
+    for part in parts:
+        if part == "{":
+            levels.append([])
+        elif part == "}" and len(levels) > 1:
+            inner = levels.pop()
+            level, built = levels[-1], _over(inner)
+            # A number in front of a fraction makes it a mixed one.
+            mixed = built is not inner and level and is_number(level[-1])
+            level += built if mixed else ["{", *built, "}"]
+        else:
+            levels[-1].append(part)
+    return _over(levels[0]) if len(levels) == 1 else parts
+
+
+def _over(parts: list[str]) -> list[str]:
+    if parts.count("\\over") != 1:
+        return parts
+    at = parts.index("\\over")
+    return ["\\frac", "{", *parts[:at], "}", "{", *parts[at + 1 :], "}"]
 
 
 def encloses(parts: list[str]) -> bool:

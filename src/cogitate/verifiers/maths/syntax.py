@@ -20,6 +20,14 @@ _UNEVALUATED = words(
     \argmin \det \arg \partial
     """
 )
+_BASES = {
+    name: str(base)
+    for base, name in enumerate(
+        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen".split(),
+        start=2,
+    )
+}
 _POSTFIX = ("^", "!", "\u00b0", "%")
 _PREFIX = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|sqrt|ln|log|exp)(?=.)")
 _STARTERS = (
@@ -145,14 +153,13 @@ class _Parser(Cursor):
                 self.depth = level
                 return base
 
-    def script(self) -> Node:
-        """An exponent; towers bind to the right."""
+    def script(self, *, below: bool = False) -> Node:
+        """An exponent, or what stands ``below``. 2^3^1 is malformed: a tower needs braces."""
         self.deeper()
         negative = self.signs()
         node = self.group() if self.peek() == "{" else self.primary(single=True)
-        if self.peek() == "^":
-            self.at += 1
-            node = ("pow", node, self.script())
+        if self.peek() == "^" and not below:
+            raise Malformed("double superscript")
         self.depth -= 1
         return ("neg", node) if negative else node
 
@@ -231,7 +238,8 @@ class _Parser(Cursor):
     def based(self, digits: str) -> Node:
         """Digits with a base, such as 4210_5; another writing of a number, compared as written."""
         self.at += 1
-        return ("sym", f"{digits.lstrip('0')}_{self.subscript()}")
+        base = self.subscript()
+        return ("sym", f"{digits.lstrip('0')}_{_BASES.get(base.lower(), base)}")
 
     def repeating(self, token: str) -> Node:
         r"""``0.1\overline{6}``."""
@@ -341,7 +349,7 @@ class _Parser(Cursor):
         while self.peek() in ("_", "^"):
             sign = self.peek()
             self.at += 1
-            script = self.script()
+            script = self.script(below=sign == "_")
             base, exponent = (script, exponent) if sign == "_" else (base, script)
         arguments = self.function_arguments()
         if name == "lg":

@@ -3,7 +3,8 @@ r"""Multiple choice: which option letter does a text commit itself to?
 What counts, all of it together, and it must agree: the content of ``<answer>``, explicit answer
 lines ("**Answer: D**"), boxes that hold a letter (``\boxed{\text{E}}``, ``\boxed{E: a score}``) and
 a last line that is nothing but a letter. Only without any of these does a phrase inside a sentence
-("... so the answer is (C)") count. Letters inside formulas, articles and letters in prose are no
+("... so the answer is (C)") count, and only if it is not denied, reported or conditional and no
+other letter stands behind it. Letters inside formulas, articles and letters in prose are no
 answer. Two different letters are no answer to a question with one right option.
 """
 
@@ -32,6 +33,7 @@ MAX_STATEMENT_CHARS = 600
 
 _WRAPPER = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox)\s*\{([^{}]*)\}")
 _NOISE = str.maketrans("", "", "$*`\u200b\u200c\u200d\u2060\ufeff")
+_PREFIX = re.compile(r"(?:the\s+)?(?:option|choice|letter)\s+(?=[(\[]?[A-Z]\b)", re.IGNORECASE)
 _FIRST = re.compile(r"[\s\"'\u201c(\[]{0,4}([A-Za-z])[)\]]?(?![A-Za-z0-9_'\u2019])")
 _DELIMITED = re.compile(
     r"\s{0,2}(?:$|[.:)\],;?!\u3002\uff0c\u3001/&|]|(?<=\s)[-\u2013\u2014]\s)|[\u3400-\u9fff]"
@@ -47,11 +49,30 @@ _DENIED = re.compile(
 )
 _ANOTHER = re.compile(
     r"(?:^\s*|[,;/&|?!(\[\u3001\u6216\u548c]\s*|\b(?i:or|and|nor|maybe|perhaps|possibly|probably|also|either|"
-    r"likely|wait|rather|instead|alternatively|actually|"
+    r"(?:might|may|could)\s+(?:also\s+|well\s+)?be|likely|wait|rather|instead|alternatively|actually|"
     r"(?:option|choice|answer)(?:\s+is)?|"
     r"oder|und|ou|et|o|y|e|или|и)\b[\s:*_]*)"
     r"[(\[]?([A-Z])(?![A-Za-z0-9_'\u2019])(?!\s+[a-z])"
 )
+_FORMULA = re.compile(r"\s*[+#=<>^_]")
+_ALONE = re.compile(
+    r"(?<![A-Za-z0-9_'\u2019=+^<>*/\\-])(?<!\bnot )(?<!\bthan )([A-Z])"
+    r"(?![A-Za-z0-9_'\u2019]|\s*[=+^<>/\\])"
+)
+_CONDITION = re.compile(
+    r"\b(?:unless|if|otherwise|might|maybe|perhaps|possibly|mistaken|though|depending|could)\b",
+    re.IGNORECASE,
+)
+_REPORTED = re.compile(
+    r"\b(?:unless|if|whether|might|maybe|says?|said|claims?|claimed|suppose|assume|doubt)\b",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(
+    r"\b(?:not|never|cannot|wrong|mistaken|incorrect|false|mistake|den(?:y|ies))\b|n['\u2019]t\b",
+    re.IGNORECASE,
+)
+_CLAUSE_START = re.compile(r"[.;!?\n]|\b(?:so|thus|hence|therefore)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"(?<!\.)[.!?](?=\s|\Z)|\n")
 _PHRASE = re.compile(
     r"\b(?:answer|option|choice)[ ](?:is|must[ ]be|should[ ]be|would[ ]be|has[ ]to[ ]be)\b[ ]?:?"
     r"[ *_]{0,4}",
@@ -120,9 +141,46 @@ def chosen_options(
     *before, last = text.strip().splitlines() or [""]
     found |= _states([last], letters, known, mode="letter" if before else "delimited")
     if not found:
-        phrases = _PHRASE.finditer(text)
-        found = _states((_sentence(text, phrase.end()) for phrase in phrases), letters, known)
+        found = _phrases(text, letters, known)
     return frozenset(found)
+
+
+def _phrases(text: str, letters: str, known: Mapping[str, str]) -> set[str]:
+    """The letters of "the answer is C" inside sentences, and all that stand behind the first."""
+    phrases = islice(_PHRASE.finditer(text), MAX_STATEMENTS * 100)
+    kept = [phrase for phrase in phrases if not _taken_back(text, phrase)]
+    found = _states((_sentence(text, phrase.end()) for phrase in kept), letters, known)
+    return found | _alone(text[kept[0].end() :], letters) if found else found
+
+
+def _taken_back(text: str, phrase: re.Match[str]) -> bool:
+    """Whether the sentence around a phrase denies it, reports it or makes it conditional."""
+    before = text[max(0, phrase.start() - MAX_STATEMENT_CHARS) : phrase.start()]
+    before = _CLAUSE_START.split(before)[-1]
+    after = _first_sentence(_sentence(text, phrase.end()))
+    return (
+        _REPORTED.search(before) is not None
+        or _NEGATED.search(before.rpartition(",")[2]) is not None
+        or _CONDITION.search(after) is not None
+    )
+
+
+def _first_sentence(text: str) -> str:
+    end = _CLAUSE_END.search(text, 2)
+    return text[: end.start()] if end else text
+
+
+def _alone(text: str, letters: str) -> set[str]:
+    """The option letters that stand alone in a text and are not denied."""
+    found = set()
+    for match in _ALONE.finditer(text):
+        rest = text[match.end() : match.end() + 80]
+        article = (
+            match[1] in "AI" and re.match(r"\s+[a-z]", rest) and not _SENTENCE_VERB.match(rest)
+        )
+        if match[1] in letters and not article and not _DENIED.match(rest):
+            found.add(match[1])
+    return found
 
 
 def _states(
@@ -135,7 +193,7 @@ def _states(
     if len(distinct) > MAX_STATEMENTS:
         return set(letters)  # a flood commits to nothing
     for statement in distinct:
-        if mode != "letter" and (letter := known.get(normalise_text(statement))):
+        if mode != "letter" and (letter := _named(statement, known)):
             found.add(letter)
         elif mode != "letter" or len(statement.strip(" .()[]")) == 1:
             found |= _stated(statement, letters, known, in_sentences=mode == "any")
@@ -146,6 +204,8 @@ def _stated(
     statement: str, letters: str, known: Mapping[str, str], *, in_sentences: bool
 ) -> set[str]:
     """The letter a statement begins with, and every other one that it offers beside it."""
+    if in_sentences and (prefix := _PREFIX.match(statement)):
+        statement = statement[prefix.end() :]
     match = _FIRST.match(statement)
     if match is None:
         return set()
@@ -155,13 +215,23 @@ def _stated(
     in_sentence = (
         in_sentences
         and match[1].isupper()
+        and rest[:1].isspace()
+        and not _FORMULA.match(rest)
         and (letter not in "AI" or _SENTENCE_VERB.match(rest) is not None)
     )
     if letter not in letters or not (delimited or in_sentence) or _DENIED.match(rest):
         return set()
-    if known.get(normalise_text(rest.lstrip(" .:)]-\u2013\u2014"))) == letter:
-        return {letter}
+    if named := _named(rest.lstrip(" .:)]-\u2013\u2014"), known):
+        return {letter, named}
+    if in_sentences and _CONDITION.search(sentence := _first_sentence(rest)):
+        return {letter} | _alone(sentence, letters)
     return {letter} | {m[1] for m in _ANOTHER.finditer(rest) if m[1] in letters}
+
+
+def _named(statement: str, known: Mapping[str, str]) -> str | None:
+    """The letter of the option whose text a statement is, perhaps behind "the"."""
+    text = normalise_text(statement)
+    return known.get(text) or known.get(text.removeprefix("the "))
 
 
 def _plain(statement: str) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from cogitate.text.think import parse
+from cogitate.text.think import ANSWER_OPEN, boxed_contents, parse
 from cogitate.verdict import Verdict
 from cogitate.verifiers.exact import parse_number
 from cogitate.verifiers.rules.expressions import (
@@ -12,10 +12,11 @@ from cogitate.verifiers.rules.expressions import (
     ExpressionError,
     parse_expression,
 )
-from cogitate.verifiers.rules.final import undress
+from cogitate.verifiers.rules.final import after_thinking, answer_lines, undress
 from cogitate.verifiers.rules.rule import GoldError, Rule, gold_integer, gold_mapping, judged
 
 OPERATIONS = ("+", "-", "*", "/")
+_OPERATOR_SIGNS = frozenset("+-*/xX\\\u00d7\u00b7\u22c5\u00f7\u2212\u2013")
 MAX_NUMBERS = 64
 """Most numbers that one gold answer may give."""
 
@@ -40,8 +41,8 @@ def objection(
 ) -> str | None:
     """Why ``answer`` is not an expression of the numbers with the target as its value, or None.
 
-    ``expression = number`` is accepted when the number is the target as well. Every number counts
-    as often as it is given: exactly once each, or with ``use_all=False`` at most once each.
+    ``expression = number`` and ``number = expression`` are accepted when the number is the
+    target as well. Every number counts as often as it is given: exactly once each, or with ``use_all=False`` at most once each.
 
     >>> objection("(3 + 7) * 5", numbers=[3, 5, 7], target=50) is None
     True
@@ -49,6 +50,8 @@ def objection(
     'uses other numbers than the given ones'
     """
     expression, equals, claimed = answer.strip(" \n\t$").rstrip(".").partition("=")
+    if equals and parse_number(expression.strip()) == target:
+        expression, claimed = claimed, expression
     if equals and parse_number(claimed.strip()) != target:
         return "claims another value than the target"
     try:
@@ -89,10 +92,9 @@ def read_gold(gold: object) -> CountdownGold:
 
 def judge(gold: CountdownGold, text: str) -> Verdict:
     """CORRECT if the one answer of the text is such an expression and nothing else."""
-    answer = parse(text, mode="lenient").answer
+    answer = _answer(after_thinking(text))
     if answer is None:
         return judged(False, cause="no_single_answer", reason="no single answer")
-    answer = undress(answer)
     reason = objection(
         answer,
         numbers=gold.numbers,
@@ -101,6 +103,23 @@ def judge(gold: CountdownGold, text: str) -> Verdict:
         operations=gold.operations,
     )
     return judged(reason is None, cause="wrong_expression", reason=reason or "", answer=answer)
+
+
+def _answer(text: str) -> str | None:
+    """The one answer: in ``<answer>``, else in a box, else on the explicit answer lines, else all.
+
+    An answer line without an operator ("The answer is simple:") holds no expression.
+    """
+    if ANSWER_OPEN not in text and not boxed_contents(text):
+        lines = {
+            "".join(line.split()): undress(line)
+            for line in answer_lines(text)
+            if any(c.isdigit() for c in line) and not _OPERATOR_SIGNS.isdisjoint(line)
+        }
+        if lines:
+            return next(iter(lines.values())) if len(lines) == 1 else None
+    answer = parse(text, mode="lenient").answer
+    return None if answer is None else undress(answer)
 
 
 RULE = Rule(kind="countdown", read_gold=read_gold, judge=judge)

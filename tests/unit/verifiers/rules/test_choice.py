@@ -245,3 +245,51 @@ def test_hostile_text_is_answered(text: str):
 def test_beyond_the_cap_is_wrong():
     verdict = RULE("A", "A" * 200_001)
     assert (verdict.status, verdict.cause) == (Status.WRONG, "too_long")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It would be wrong to say that the answer is C.",
+        "Some say the answer is C. They are mistaken; I pick B.",
+        "The answer is C, unless it is D.",
+        "the answer is C if x>0 and D otherwise",
+        "The answer is C... hmm, or maybe the answer could be D.",
+        "I think the answer is C, though the answer might be A.",
+        "We find the answer is C. On reflection, B.",
+        "Answer: C++ ",
+        "Answer: C + D",
+    ],
+)
+def test_taken_back_statements_are_no_answer(text: str):
+    assert RULE("C", text).correct is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Since A is not valid, the answer is C.",
+        "If A held, B would follow, so the answer is (C).",
+        "In short the answer is C. Option B is wrong.",
+        "Answer: C, because if A held, B would be out.",
+        "The best answer is option **C**.",
+    ],
+)
+def test_reasons_beside_a_statement_do_not_take_it_back(text: str):
+    assert RULE("C", text).correct is True
+
+
+CELL = {"answer": "C", "options": ["nucleus", "ribosome", "mitochondria", "membrane"]}
+
+
+@pytest.mark.parametrize("text", ["Answer: C. nucleus", "\\boxed{C: nucleus}"])
+def test_a_letter_beside_another_options_text_is_hedged(text: str):
+    assert RULE(CELL, text).cause == "hedged"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The best answer is option **C**: mitochondria.", "**Answer:** The mitochondria"],
+)
+def test_an_option_by_letter_and_text(text: str):
+    assert RULE(CELL, text).correct is True

@@ -18,6 +18,12 @@ GOLD = {"numbers": [3, 7, 50], "target": 71}
         "\\boxed{3 \\times 7 + 50}",
         "<answer>$3 \\cdot 7 + 50$</answer>",
         "Answer: 3*7+50",
+        "**Answer:** 50+3*7",
+        "The final answer is 50+3*7",
+        "We try 3.\n\nThe answer is simple:\nAnswer: 50 + 3*7 = 71.",
+        "71 = 50 + 3*7",
+        "50 + 7 x 3",
+        "\\boxed{50 + 3 \\times 7}",
         "3 * 7 + 50 = 71",
         "<answer>\\(3*7+50\\)</answer>",
         "<answer>`3*7+50`</answer>",
@@ -25,8 +31,26 @@ GOLD = {"numbers": [3, 7, 50], "target": 71}
     ],
 )
 def test_right(text: str):
-    expected = text != "Answer: 3*7+50"  # an expression has no answer line: text beside it
-    assert RULE(GOLD, text).correct is expected
+    assert RULE(GOLD, text).correct is True
+
+
+def test_a_fraction_is_a_quotient():
+    assert RULE({"numbers": [6, 3, 1], "target": 3}, r"\boxed{\frac{6}{3} + 1}").correct is True
+    assert RULE({"numbers": [6, 3], "target": 3}, r"\boxed{\frac{6}{3}}").correct is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: 50+3*7\nAnswer: 7*3+50",
+        r"\boxed{50+3*7} \boxed{3*7+50}",
+        "71 = 71",
+        "71 = 50 + 3*7 = 71 = 71",
+        r"<think>\boxed{50+3*7}",
+    ],
+)
+def test_several_expressions_or_none_are_wrong(text: str):
+    assert RULE(GOLD, text).status is Status.WRONG
 
 
 @pytest.mark.parametrize(
