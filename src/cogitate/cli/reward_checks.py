@@ -3,7 +3,7 @@
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ GARBAGE = (
 """Completions that mean nothing. They may earn anything finite, but must not break a reward."""
 SAME = 1e-9
 EXAMPLES = 5
+MAX_TIMEOUTS = 3
+"""Calls in a row that time out before the reward is asked no more."""
+NOT_TESTED = Fault(cause="not_tested", reason="not tested")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,20 @@ class _Timed:
 
     target: Target
     seconds: list[float] = field(default_factory=list[float])
+    timeouts: int = 0
+    """In a row, up to now."""
+    untested: int = 0
 
     def score(self, rows: Sequence[Attack]) -> list[Score]:
+        """Scores, or what says that the reward is not asked any more."""
+        if self.timeouts >= MAX_TIMEOUTS:
+            self.untested += len(rows)
+            return [NOT_TESTED] * len(rows)
         started = time.perf_counter()
         scores = self.target.score(rows)
         self.seconds.append((time.perf_counter() - started) / max(1, len(rows)))
+        late = any(isinstance(score, Fault) and score.cause == "timeout" for score in scores)
+        self.timeouts = self.timeouts + 1 if late else 0
         return scores
 
 
@@ -88,6 +100,9 @@ def run_checks(target: Target) -> RewardReport:
         _grouped(timed, rows, scores),
         _speed(timed.seconds),
     ]
+    if timed.untested:
+        detail = f"{MAX_TIMEOUTS} calls in a row timed out; {timed.untested} more were not tested"
+        checks.append(Check(name="comes back", ok=False, detail=detail))
     return RewardReport(reward=target.name, checks=tuple(checks))
 
 
@@ -172,7 +187,19 @@ def said(score: Score) -> str:
     return f"{score:g}"
 
 
+def _untested(name: str, scores: Iterable[Score]) -> Check | None:
+    """What stands for a check in which nothing had a score because nothing was asked or came
+    back."""
+    causes = {s.cause if isinstance(s, Fault) else "" for s in scores}
+    if not causes or not causes <= {"timeout", NOT_TESTED.cause}:
+        return None
+    return Check(name=name, ok=None, detail="not tested: no call came back in time")
+
+
 def _gold(rows: Sequence[Attack], scores: dict[str, Score], top: float) -> Check:
+    if (none := _untested("gold earns the maximum", [scores[r.id] for r in rows])) is not None:
+        return none
+
     def best(row: Attack) -> bool:
         return abs(number(scores[row.id]) - top) <= SAME
 
@@ -185,6 +212,8 @@ def _gold(rows: Sequence[Attack], scores: dict[str, Score], top: float) -> Check
 
 
 def _corrupted(rows: Sequence[Attack], scores: dict[str, Score], top: float) -> Check:
+    if (none := _untested("corrupted gold earns less", [scores[r.id] for r in rows])) is not None:
+        return none
     failed = [row for row in rows if not number(scores[row.id]) < top - SAME]
     detail = f"{len(rows) - len(failed)} of {len(rows)} earn less than {top:g}"
     return Check(
@@ -198,6 +227,8 @@ def _garbage(timed: _Timed, rows: Sequence[Attack]) -> Check:
 
     tried = [replace(rows[0], completion=text, id=f"garbage {text!r:.30}") for text in GARBAGE]
     scores = {row.id: timed.score([row])[0] for row in tried}
+    if (none := _untested("garbage does not break it", scores.values())) is not None:
+        return none
     failed = [row for row in tried if not math.isfinite(number(scores[row.id]))]
     detail = f"{len(tried)} senseless completions, {len(failed)} without a finite score"
     return Check(
@@ -208,6 +239,8 @@ def _garbage(timed: _Timed, rows: Sequence[Attack]) -> Check:
 
 def _repeated(timed: _Timed, rows: Sequence[Attack], scores: dict[str, Score]) -> Check:
     again = {row.id: timed.score([row])[0] for row in rows}
+    if (none := _untested("the same twice", again.values())) is not None:
+        return none
     failed = [row for row in rows if not _same(scores[row.id], again[row.id])]
     return Check(
         name="the same twice", ok=not failed, examples=_examples(failed, again),
@@ -217,6 +250,9 @@ def _repeated(timed: _Timed, rows: Sequence[Attack], scores: dict[str, Score]) -
 
 def _grouped(timed: _Timed, rows: Sequence[Attack], scores: dict[str, Score]) -> Check:
     """A reward may compare the completions of a group on purpose, so this is only said."""
+    if timed.timeouts >= MAX_TIMEOUTS:
+        timed.untested += len(rows)
+        return Check(name="alone as in a group", ok=None, detail="not tested")
     failed: list[Attack] = []
     groups = 0
     for group in _groups(rows):

@@ -2,16 +2,24 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
+from cogitate.cli.common import warn
 from cogitate.errors import ConfigError, DataError
 from cogitate.verdict import Verdict
 from cogitate.verifiers.attacks import Attack, corpus, from_problems
 from cogitate.verifiers.attacks.corpus import in_layout
-from cogitate.verifiers.grade import CODE_KINDS, RowFault, RowVerifier, known_kinds, unknown_kind
+from cogitate.verifiers.grade import (
+    CODE_KINDS,
+    MATHS_KINDS,
+    RowFault,
+    RowVerifier,
+    known_kinds,
+    unknown_kind,
+)
 
 LAYOUTS = ("boxed", "answer_tag", "hash4", "plain", "line")
 HOSTILE = (
@@ -188,9 +196,28 @@ def open_target(args: argparse.Namespace) -> Target:
         return FunctionTarget(reward, args)
     if reward in known_kinds():
         return KindTarget(reward, args)
+    if reward.endswith(".py"):
+        raise ConfigError(_no_function(reward))
     raise ConfigError(
         f"REWARD: {unknown_kind(reward)} file.py:function and a run's TOML file are understood too."
     )
+
+
+def _no_function(file: str) -> str:
+    """What to say about a file without the name of a function. Nothing of the file is run."""
+    import ast
+    from pathlib import Path
+
+    path = Path(file).expanduser()
+    if not path.is_file():
+        return f"REWARD: there is no file {file}, and it needs a function: {file}:FUNCTION."
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return f"REWARD: {file} is no Python that can be read: {error}."
+    names = [n.name for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    has = f"It has: {', '.join(names)}." if names else "It has no functions."
+    return f"REWARD: add the function, as in {file}:{names[0] if names else 'FUNCTION'}. {has}"
 
 
 def problem_of(row: Attack) -> Any:
@@ -241,9 +268,12 @@ def read_problems(args: argparse.Namespace) -> list[DataProblem] | None:
     from cogitate.tasks.loading import BadRow, SourceOptions, read_rows
 
     wanted = getattr(args, "row", None)
+    check = _gold_check(args)
     found: list[DataProblem] = []
     reason = "no row has a gold answer"
+    last: int | None = None
     for row in read_rows(args.data, SourceOptions()):
+        last = row.number
         if wanted is not None and row.number != wanted:
             continue
         if isinstance(row, BadRow):
@@ -254,7 +284,11 @@ def read_problems(args: argparse.Namespace) -> list[DataProblem] | None:
         except RowError as error:
             reason = f"row {row.number}: {error}"
             continue
-        if isinstance(record.gold, str):
+        unusable = check(record.gold) if check and isinstance(record.gold, str) else None
+        if unusable is not None:
+            reason = f"row {row.number}: the gold answer cannot be used: {unusable}"
+            warn(f"{args.data}: {reason}. The row is left out.")
+        elif isinstance(record.gold, str):
             columns = json.loads(json.dumps(dict(row.values), default=str))
             found.append(
                 DataProblem(
@@ -263,9 +297,22 @@ def read_problems(args: argparse.Namespace) -> list[DataProblem] | None:
             )
         if len(found) >= args.problems:
             break
+    if wanted is not None and last is not None and wanted not in range(last + 1):
+        raise DataError(f"{args.data}: --row {wanted}: the last row of the file is {last}.")
     if not found:
         raise DataError(f"{args.data}: {reason}. Expected questions with gold answers as text.")
     return found
+
+
+def _gold_check(args: argparse.Namespace) -> Callable[[str], str | None] | None:
+    """What says why a gold answer cannot be used, for rows that are mathematics."""
+    kind = args.reward if args.reward in known_kinds() else args.kind or "math"
+    if kind not in MATHS_KINDS:
+        return None
+    from cogitate.verifiers.maths.verify import check_gold
+
+    worked = kind == "gsm8k"
+    return lambda gold: check_gold(gold.rpartition("####")[2] if worked else gold)
 
 
 def _from_data(problems: Sequence[DataProblem], layout: str, kind: str) -> tuple[Attack, ...]:

@@ -11,7 +11,13 @@ from cogitate.cli import main
 from cogitate.cli.common import DATA, FOUND, OK, USAGE
 from cogitate.cli.reward_attack import attack_text
 from cogitate.cli.reward_checks import GARBAGE, check_row, number, run_checks, said
-from cogitate.cli.reward_targets import Fault, FunctionTarget, KindTarget, open_target
+from cogitate.cli.reward_targets import (
+    Fault,
+    FunctionTarget,
+    KindTarget,
+    open_target,
+    read_problems,
+)
 from cogitate.errors import ConfigError
 from cogitate.verdict import Status, Verdict
 
@@ -68,6 +74,10 @@ def hangs(completions, answer, **columns):
     if "__subclasses__" in completions[0]:
         time.sleep(60)
     return [float(gold in text) for text, gold in zip(completions, answer)]
+
+
+def never(completions, **columns):
+    time.sleep(60)
 
 
 def wants_columns(completions, answer, level, **columns):
@@ -202,6 +212,7 @@ class TestFunctions:
         assert "none: returned None" in text
         assert "columns     answer, level, question" in text
         assert main([*argv, "--row", "3"]) == DATA
+        assert "--row 3: the last row of the file is 2" in capsys.readouterr().err
 
     def test_hostile_programs_need_the_sandbox(self, rewards: Path) -> None:
         with pytest.raises(ConfigError, match="Add --sandboxed"):
@@ -215,6 +226,31 @@ class TestFunctions:
             assert {row.kind for row in rows} == {"countdown"}
             [score] = target.score(rows[:1])
             assert score == 0.0  # the gold is an object, given as JSON
+
+    def test_one_that_never_comes_back_is_given_up(self, rewards: Path, data: Path) -> None:
+        with open_target(arguments(f"{rewards}:never", data=str(data), timeout=0.5)) as target:
+            report = run_checks(target)
+        assert not report.ok
+        found = {check.name: check for check in report.checks}
+        assert "3 calls in a row timed out" in found["comes back"].detail
+        assert found["gold earns the maximum"].ok is None
+        assert found["the same twice"].detail.startswith("not tested")
+
+    def test_gold_answers_that_cannot_be_used_are_left_out(self, tmp_path: Path, capsys) -> None:
+        path = tmp_path / "gold.jsonl"
+        rows = [{"question": "?", "answer": "this is a whole sentence without any value in it"},
+                {"question": "20 + 3?", "answer": "23"}]  # fmt: skip
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        found = read_problems(arguments("math", data=str(path)))
+        assert [problem.gold for problem in found or []] == ["23"]
+        assert "row 1: the gold answer cannot be used" in capsys.readouterr().err
+
+    def test_a_file_without_a_function(self, tmp_path: Path, capsys) -> None:
+        path = tmp_path / "mine.py"
+        path.write_text("raise SystemExit\ndef first(): ...\nasync def second(): ...\n")
+        assert main(["reward", "test", str(path)]) == USAGE
+        err = capsys.readouterr().err
+        assert "mine.py:first. It has: first, second." in err
 
     def test_a_function_that_is_not_there(self, rewards: Path, capsys) -> None:
         assert main(["reward", "test", f"{rewards}:substrin"]) == USAGE
