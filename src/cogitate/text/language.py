@@ -12,7 +12,8 @@ little, its neighbours decide.
 The reward counts each word once: a word that repeats the one before it, words that repeat a passage
 seen before and long stretches of grammar words without content are padding and count for no
 language. Where more than half of the words in the target language are padding, the reward shrinks.
-A text without words scores 0 unless the caller says otherwise; scoring it 1 pays a policy for not thinking at all.
+A text without words scores 0 unless the caller says otherwise; scoring it 1 pays a
+policy for not thinking at all.
 """
 
 import math

@@ -43,7 +43,7 @@ _REMOVED = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PROSE = re.compile(r"\\(?:text(?:bf|it|rm|sf|normal)?|mathrm|mathit|mbox)\s*\{([^{}]*)\}")
-MIN_PROSE_WORDS = 3
+MIN_PROSE_WORDS = 5
 """Words of one ``\\text{...}`` inside mathematics from which it is prose and not a label."""
 _SYMBOL = re.compile(r"[(){}\[\]=;_<>+*/\\#:\"'|&^%~@$-]")
 _INDIC = {  # block -> script; the digits at 66 to 6f and the dandas at 64 and 65 are no letters

@@ -1,5 +1,6 @@
 """Countdown: is this expression made of the given numbers, and is its value the target?"""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from cogitate.verdict import Verdict
 from cogitate.verifiers.exact import parse_number
 from cogitate.verifiers.rules.expressions import (
     MAX_INTEGER_DIGITS,
+    MAX_LENGTH,
     ExpressionError,
     parse_expression,
 )
 from cogitate.verifiers.rules.final import after_thinking, answer_lines, undress
 from cogitate.verifiers.rules.rule import GoldError, Rule, gold_integer, gold_mapping, judged
 
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_LETTER_TIMES = re.compile(r"(?<=[0-9)\]}\s])[xX](?=[\s0-9(\[{])")
 OPERATIONS = ("+", "-", "*", "/")
 _OPERATOR_SIGNS = frozenset("+-*/xX\\\u00d7\u00b7\u22c5\u00f7\u2212\u2013")
 MAX_NUMBERS = 64
@@ -41,8 +45,8 @@ def objection(
 ) -> str | None:
     """Why ``answer`` is not an expression of the numbers with the target as its value, or None.
 
-    ``expression = number`` and ``number = expression`` are accepted when the number is the
-    target as well. Every number counts as often as it is given: exactly once each, or with ``use_all=False`` at most once each.
+    ``expression = number`` is accepted when the number is the target as well. Every number counts
+    as often as it is given: exactly once each, or with ``use_all=False`` at most once each.
 
     >>> objection("(3 + 7) * 5", numbers=[3, 5, 7], target=50) is None
     True
@@ -50,8 +54,6 @@ def objection(
     'uses other numbers than the given ones'
     """
     expression, equals, claimed = answer.strip(" \n\t$").rstrip(".").partition("=")
-    if equals and parse_number(expression.strip()) == target:
-        expression, claimed = claimed, expression
     if equals and parse_number(claimed.strip()) != target:
         return "claims another value than the target"
     try:
@@ -96,13 +98,24 @@ def judge(gold: CountdownGold, text: str) -> Verdict:
     if answer is None:
         return judged(False, cause="no_single_answer", reason="no single answer")
     reason = objection(
-        answer,
+        _plain(answer, gold.target),
         numbers=gold.numbers,
         target=gold.target,
         use_all=gold.use_all,
         operations=gold.operations,
     )
     return judged(reason is None, cause="wrong_expression", reason=reason or "", answer=answer)
+
+
+def _plain(answer: str, target: int) -> str:
+    """An answer with the target behind it, ``*`` for the letter x and ``/`` for fractions."""
+    if len(answer) > MAX_LENGTH:
+        return answer
+    answer = _LETTER_TIMES.sub("*", _FRACTION.sub(r"((\1)/(\2))", answer))
+    claimed, equals, expression = answer.strip(" \n\t$").partition("=")
+    if equals and "=" not in expression and parse_number(claimed.strip()) == target:
+        return expression
+    return answer
 
 
 def _answer(text: str) -> str | None:

@@ -1,15 +1,13 @@
-r"""Expressions written by a model, parsed without ``eval`` and computed with exact rationals.
+"""Expressions written by a model, parsed without ``eval`` and computed with exact rationals.
 
     sum     = product (("+" | "-") product)*
     product = factor (("*" | "/") factor)*
     factor  = INTEGER | "(" sum ")"
 
 There is no unary sign, no power, no concatenation and no implicit product, so ``-(1)``, ``2**3``,
-``1 2`` and ``2(3)`` are not expressions. ``3 x 7`` is a product, and
-``\frac{a}{b}`` a quotient. Length and depth are limited, so the time is bounded.
+``1 2`` and ``2(3)`` are not expressions. Length and depth are limited, so the time is bounded.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,8 +22,6 @@ MAX_INTEGER_DIGITS = 6
 # Times sign, middle dot, dot operator, division sign, minus sign, en dash; other brackets.
 _SYNONYMS = str.maketrans("\u00d7\u00b7\u22c5\u00f7\u2212\u2013[]{}", "***/--()()")
 _LATEX = (("\\times", "*"), ("\\cdot", "*"), ("\\div", "/"), ("\\left", ""), ("\\right", ""))
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
-_LETTER_TIMES = re.compile(r"(?<=[0-9)\]}\s])[xX](?=[\s0-9(\[{])")
 _DIGITS = "0123456789"
 
 
@@ -57,7 +53,6 @@ def parse_expression(text: str) -> Parsed:
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"longer than {MAX_LENGTH} characters")
-    text = _LETTER_TIMES.sub("*", _FRACTION.sub(r"((\1)/(\2))", text))
     for latex, plain in _LATEX:
         text = text.replace(latex, plain)
     parser = _Parser([*_tokens(text.translate(_SYNONYMS))])

@@ -23,6 +23,7 @@ MAX_CALLS = 64
 
 _BLOCK = re.compile(r"<(tool_call|function_call)>")
 _LOOSE = str.maketrans("", "", " ,./-_*^\t\n")
+_NUMERAL = re.compile(r"[+-]?(?:\d[\d,]*+)?(?:\.\d++)?", re.ASCII)
 Arguments = Mapping[str, Any]
 
 
@@ -103,8 +104,9 @@ def read_calls(
 
 
 def values_equal(accepted: Any, value: Any) -> bool:
-    """Whether a value is an accepted one: texts without regard to case, blanks and ``,./-_*^``,
-    numbers by value, lists in order; of an object, the accepted values for each key.
+    """Whether a value is an accepted one: texts without regard to case, blanks and ``,./-_*^``
+    (a text that is a number keeps its sign and decimal point), numbers by value,
+    lists in order; of an object, the accepted values for each key.
 
     >>> values_equal("New York, NY", "new york ny"), values_equal(1, True), values_equal(2, 2.0)
     (True, False, True)
@@ -246,6 +248,8 @@ def _matched(fits: list[list[bool]]) -> bool:
 
 def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).replace("'", '"')
+    if _NUMERAL.fullmatch(numeral := text.strip()):
+        return numeral.replace(",", "")
     return text.translate(_LOOSE).casefold()
 
 

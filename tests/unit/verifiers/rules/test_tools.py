@@ -172,3 +172,17 @@ def test_too_many_calls():
         read_calls("[" + "f(), " * 70 + "f()]")
     with pytest.raises(NoCalls):
         read_calls("<tool_call>" * 70)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "value", "same"),
+    [
+        ("-1", "1", False),
+        ("1.5", "15", False),
+        ("1,000", "1000", True),
+        (" -2.5", "-2.5 ", True),
+        ("2024-01-02", "2024/01/02", True),
+    ],
+)
+def test_texts_that_are_numbers_keep_sign_and_point(accepted: str, value: str, same: bool):
+    assert values_equal(accepted, value) is same
