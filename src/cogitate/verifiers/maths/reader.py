@@ -18,6 +18,7 @@ from cogitate.verifiers.maths.splitting import (
     split_with,
     trimmed,
     undress,
+    with_bases,
     with_fractions,
     without_label,
 )
@@ -68,7 +69,7 @@ def read(text: str, *, grouped: bool = True) -> Value:
         raise TooLarge("length")
     parts = tokens(undress(text), grouped=grouped)
     check_brackets(parts)
-    return _Reader().value(with_fractions(without_label(parts)))
+    return _Reader().value(with_fractions(with_bases(without_label(parts))))
 
 
 def is_answer_text(text: str) -> bool:

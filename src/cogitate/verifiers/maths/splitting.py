@@ -15,6 +15,16 @@ _SPACES = ("\\,", "\\;", "\\.")
 _FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"),
            ('"', '"'), ("\u201c", "\u201d"))  # fmt: skip
 
+_BASES = dict(
+    zip(
+        [
+            *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
+            *("twelve", "thirteen", "fourteen", "fifteen", "sixteen"),
+        ],
+        map(str, range(2, 17)),
+        strict=True,
+    )
+)
 _LABEL = re.compile(r"(?:the )?(?:final )?answer(?: is *:?| *:)", re.IGNORECASE)
 
 
@@ -74,8 +84,23 @@ def trimmed(parts: list[str]) -> list[str]:
 
 def without_label(parts: list[str]) -> list[str]:
     r"""Without ``\text{Answer: }`` in front."""
-    labelled = len(parts) > 1 and is_text(parts[0])
-    return parts[1:] if labelled and _LABEL.fullmatch(text_content(parts[0]).strip()) else parts
+    if len(parts) < 2 or not is_text(parts[0]):
+        return parts
+    label = text_content(parts[0]).strip() + (":" if parts[1] == ":" else "")
+    return parts[1:] if _LABEL.fullmatch(label) else parts
+
+
+def with_bases(parts: list[str]) -> list[str]:
+    r"""``12_{\text{five}}`` as ``12_{5}``."""
+    found = list(parts)
+    for at in range(2, len(parts) if "_" in parts else 0):
+        part = parts[at]
+        name = (text_content(part) if is_text(part) else part).strip().lower()
+        mark = at - 2 if parts[at - 1] == "{" else at - 1
+        if name in _BASES and mark > 0 and parts[mark] == "_":
+            before = parts[mark - 1]
+            found[at] = _BASES[name] if is_number(before) or before == ")" else part
+    return found
 
 
 def with_fractions(parts: list[str]) -> list[str]:

@@ -20,14 +20,6 @@ _UNEVALUATED = words(
     \argmin \det \arg \partial
     """
 )
-_BASES = {
-    name: str(base)
-    for base, name in enumerate(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-        " sixteen".split(),
-        start=2,
-    )
-}
 _POSTFIX = ("^", "!", "\u00b0", "%")
 _PREFIX = re.compile(r"(arcsin|arccos|arctan|sin|cos|tan|sqrt|ln|log|exp)(?=.)")
 _STARTERS = (
@@ -238,8 +230,7 @@ class _Parser(Cursor):
     def based(self, digits: str) -> Node:
         """Digits with a base, such as 4210_5; another writing of a number, compared as written."""
         self.at += 1
-        base = self.subscript()
-        return ("sym", f"{digits.lstrip('0')}_{_BASES.get(base.lower(), base)}")
+        return ("sym", f"{digits.lstrip('0')}_{self.subscript()}")
 
     def repeating(self, token: str) -> Node:
         r"""``0.1\overline{6}``."""
