@@ -354,9 +354,7 @@ def write_page(text: str, results: Results) -> None:
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="folder with the data sets"
-    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder with the data sets")
     parser.add_argument("--sets", nargs="+", default=list(DATA_SETS), help="data sets")
     parser.add_argument("--limit", type=int, default=0, help="golds of each set (0: all)")
     parser.add_argument("--writings", type=int, default=8, help="of each sort and gold (0: all)")
