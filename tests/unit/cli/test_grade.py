@@ -136,7 +136,7 @@ class TestCommand:
             (json.dumps(RIGHT, indent=2).encode(), "JSON over several lines"),
             (b"task_kind,ground_truth,completion\nmcq,B,B\n", "CSV"),
             (json.dumps(RIGHT).encode("utf-16"), "UTF-16"),
-            (gzip.compress(json.dumps(RIGHT).encode()), "compressed"),
+            (gzip.compress(json.dumps(RIGHT).encode(), mtime=0), "compressed"),
             (b'{"task_kind": "mcq"}\n', "none of its 1 rows can be verified. Expected JSON lines"),
         ],
     )
