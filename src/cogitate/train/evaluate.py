@@ -133,7 +133,9 @@ def accuracy_rubric(rubric: Scoring) -> Scoring:
         return rubric
     truncated = "score" if rubric.config.truncated == "score" else "zero"
     settings = RewardConfig(format_mode=rubric.config.format_mode, truncated=truncated)
-    return Rubric(rubric.tasks, rubric.chat, settings)
+    accuracy = Rubric(rubric.tasks, rubric.chat, settings)
+    accuracy.verification = rubric.verification  # its threads, which end with the training rubric
+    return accuracy
 
 
 def _modes(config: EvalSettings) -> list[tuple[Mode, int]]:
